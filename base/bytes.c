@@ -1,0 +1,381 @@
+/* base/bytes.c - see bytes.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/bytes.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool span_equal_nocase(struct span a, struct span b)
+{
+    return a.size == b.size && span_starts_nocase(a, b);
+}
+
+bool span_starts_nocase(struct span text, struct span prefix)
+{
+    if (text.size < prefix.size) {
+        return false;
+    }
+    for (size_t i = 0; i < prefix.size; i++) {
+        if (lower(text.data[i]) != lower(prefix.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool span_starts(struct span text, struct span prefix)
+{
+    return text.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(text.data, prefix.data, prefix.size) == 0);
+}
+
+struct span span_trim(struct span text)
+{
+    while (text.size > 0 && is_space(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && is_space(text.data[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
+struct span span_cut(struct span text, size_t size)
+{
+    if (text.size <= size) {
+        return text;
+    }
+    while (size > 0 && ((unsigned char)text.data[size] & 0xc0) == 0x80) {
+        size--;
+    }
+    return (struct span){text.data, size};
+}
+
+bool span_to_u64(struct span text, uint64_t *out)
+{
+    if (text.size == 0) {
+        return false;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        const uint64_t digit = (uint64_t)(text.data[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
+/* --- times: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"
+ * ------------------------------------------ */
+
+int64_t days_from_civil(int year, int month, int day)
+{
+    const int64_t y = (int64_t)year - (month <= 2);
+    const int64_t era = (y >= 0 ? y : y - 399) / 400;
+    const int64_t year_of_era = y - era * 400;
+    const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    const int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+static void civil_from_days(int64_t days, int *year, int *month, int *day)
+{
+    days += 719468;
+    const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    const int64_t day_of_era = days - era * 146097;
+    const int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const int64_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int64_t month_index = (5 * day_of_year + 2) / 153;
+    *day = (int)(day_of_year - (153 * month_index + 2) / 5 + 1);
+    *month = (int)(month_index < 10 ? month_index + 3 : month_index - 9);
+    *year = (int)(year_of_era + era * 400 + (*month <= 2));
+}
+
+static void put_digits(char *out, int value, int width)
+{
+    for (int i = width - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+void time_format(int64_t ms, char out[TIME_TEXT_SIZE + 1])
+{
+    CHECK(ms >= 0 && ms <= TIME_MS_MAX);
+    int year;
+    int month;
+    int day;
+    civil_from_days(ms / DAY_MS, &year, &month, &day);
+    const int of_day_ms = (int)(ms % DAY_MS);
+    memcpy(out, "0000-00-00T00:00:00.000Z", TIME_TEXT_SIZE + 1);
+    put_digits(out, year, 4);
+    put_digits(out + 5, month, 2);
+    put_digits(out + 8, day, 2);
+    put_digits(out + 11, of_day_ms / 3600000, 2);
+    put_digits(out + 14, of_day_ms / 60000 % 60, 2);
+    put_digits(out + 17, of_day_ms / 1000 % 60, 2);
+    put_digits(out + 20, of_day_ms % 1000, 3);
+}
+
+/* Takes exactly `width` digits. */
+static bool take_digits(struct span *text, size_t width, int *out)
+{
+    uint64_t value;
+    if (text->size < width || !span_to_u64((struct span){text->data, width}, &value)) {
+        return false;
+    }
+    *out = (int)value;
+    *text = (struct span){text->data + width, text->size - width};
+    return true;
+}
+
+static bool take_char(struct span *text, const char *any_of)
+{
+    if (text->size == 0 || text->data[0] == '\0' || strchr(any_of, text->data[0]) == NULL) {
+        return false;
+    }
+    *text = (struct span){text->data + 1, text->size - 1};
+    return true;
+}
+
+/* .118204511 -> 118; the fourth digit rounds. */
+static int64_t take_fraction_ms(struct span *text)
+{
+    int64_t micro_tenths = 0; /* in units of 0.1 ms */
+    int digits = 0;
+    while (text->size > 0 && text->data[0] >= '0' && text->data[0] <= '9') {
+        if (digits < 4) {
+            micro_tenths = micro_tenths * 10 + (text->data[0] - '0');
+            digits++;
+        }
+        *text = (struct span){text->data + 1, text->size - 1};
+    }
+    while (digits++ < 4) {
+        micro_tenths *= 10;
+    }
+    return (micro_tenths + 5) / 10;
+}
+
+static bool take_offset_minutes(struct span *text, int *out)
+{
+    if (take_char(text, "Zz")) {
+        *out = 0;
+        return true;
+    }
+    const bool west = text->size > 0 && text->data[0] == '-';
+    int hours;
+    int minutes;
+    if (!take_char(text, "+-") || !take_digits(text, 2, &hours)) {
+        return false;
+    }
+    (void)take_char(text, ":");
+    if (!take_digits(text, 2, &minutes) || hours > 23 || minutes > 59) {
+        return false;
+    }
+    *out = (hours * 60 + minutes) * (west ? -1 : 1);
+    return true;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return DAYS[month - 1] + (month == 2 && leap);
+}
+
+static bool take_date(struct span *text, int64_t *days)
+{
+    int year;
+    int month;
+    int day;
+    if (!take_digits(text, 4, &year) || !take_char(text, "-") || !take_digits(text, 2, &month) ||
+        !take_char(text, "-") || !take_digits(text, 2, &day)) {
+        return false;
+    }
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
+        return false;
+    }
+    *days = days_from_civil(year, month, day);
+    return true;
+}
+
+bool time_parse(struct span text, int64_t *ms)
+{
+    int64_t days;
+    int hour;
+    int minute;
+    int second;
+    int offset_minutes;
+    int64_t fraction_ms = 0;
+    text = span_trim(text);
+    if (!take_date(&text, &days) || !take_char(&text, "Tt ")) {
+        return false;
+    }
+    if (!take_digits(&text, 2, &hour) || !take_char(&text, ":") ||
+        !take_digits(&text, 2, &minute) || !take_char(&text, ":") ||
+        !take_digits(&text, 2, &second)) {
+        return false;
+    }
+    if (hour > 23 || minute > 59 || second > 60) {
+        return false;
+    }
+    if (take_char(&text, ".,")) {
+        fraction_ms = take_fraction_ms(&text);
+    }
+    (void)take_char(&text, " ");
+    if (!take_offset_minutes(&text, &offset_minutes) || text.size != 0) {
+        return false;
+    }
+    *ms = days * DAY_MS + ((int64_t)hour * 3600 + minute * 60 + second) * 1000 + fraction_ms -
+          (int64_t)offset_minutes * 60000;
+    return true;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+void put_bytes(struct writer *w, struct span bytes)
+{
+    if (w->capacity - w->size < bytes.size) {
+        w->overflowed = true;
+        return;
+    }
+    if (bytes.size > 0) {
+        memcpy(w->data + w->size, bytes.data, bytes.size);
+        w->size += bytes.size;
+    }
+}
+
+void put_uint(struct writer *w, uint64_t value, size_t size)
+{
+    char bytes[8];
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (char)(value >> (8 * i) & 0xff);
+    }
+    put_bytes(w, (struct span){bytes, size});
+}
+
+void put_u8(struct writer *w, uint8_t value)
+{
+    put_uint(w, value, 1);
+}
+
+void put_u16(struct writer *w, uint16_t value)
+{
+    put_uint(w, value, 2);
+}
+
+void put_u32(struct writer *w, uint32_t value)
+{
+    put_uint(w, value, 4);
+}
+
+void put_u64(struct writer *w, uint64_t value)
+{
+    put_uint(w, value, 8);
+}
+
+void put_varint(struct writer *w, uint64_t value)
+{
+    while (value >= 0x80) {
+        put_u8(w, (uint8_t)(value | 0x80));
+        value >>= 7;
+    }
+    put_u8(w, (uint8_t)value);
+}
+
+void put_string(struct writer *w, struct span bytes)
+{
+    put_varint(w, bytes.size);
+    put_bytes(w, bytes);
+}
+
+/* --- reading
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+struct span get_bytes(struct reader *r, size_t size)
+{
+    if (r->failed || r->size < size) {
+        r->failed = true;
+        return SPAN_NONE;
+    }
+    const struct span taken = {r->data, size};
+    r->data += size;
+    r->size -= size;
+    return taken;
+}
+
+uint64_t get_uint(struct reader *r, size_t size)
+{
+    const struct span bytes = get_bytes(r, size);
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        value |= (uint64_t)(unsigned char)bytes.data[i] << (8 * i);
+    }
+    return value;
+}
+
+uint8_t get_u8(struct reader *r)
+{
+    return (uint8_t)get_uint(r, 1);
+}
+
+uint16_t get_u16(struct reader *r)
+{
+    return (uint16_t)get_uint(r, 2);
+}
+
+uint32_t get_u32(struct reader *r)
+{
+    return (uint32_t)get_uint(r, 4);
+}
+
+uint64_t get_u64(struct reader *r)
+{
+    return get_uint(r, 8);
+}
+
+uint64_t get_varint(struct reader *r)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const uint8_t byte = get_u8(r);
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0) {
+            return r->failed ? 0 : value;
+        }
+    }
+    r->failed = true;
+    return 0;
+}
+
+struct span get_string(struct reader *r)
+{
+    const uint64_t size = get_varint(r);
+    return get_bytes(r, size > SIZE_MAX ? SIZE_MAX : (size_t)size);
+}

@@ -1,0 +1,62 @@
+/* classify/decode.h - from the bytes of one record to normalised events.
+ *
+ * A record is what one Kafka message (or one line of a file) holds: one event, NDJSON, or a JSON
+ * array; an event may name several recipients and then becomes several normalised events. Framing
+ * is found from the bytes.
+ *
+ * To add a format: one file format_NAME.c with one `const struct format FORMAT_NAME`, one row in
+ * decode.c.
+ *
+ * Owns:    a decoder owns its parser's memory; one decoder per thread. The steady loop allocates
+ * nothing once the parser has seen its largest record. Limits:  DECODE_RECORD_SIZE_MAX bytes a
+ * record, DECODE_RECIPIENTS_MAX recipients an event, DECODE_DEPTH_MAX levels. Errors:  none: bad
+ * input is told to the sink as a fault, and the rest of the record goes on where it can.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/err.h"
+#include "classify/event.h"
+
+enum {
+    DECODE_RECORD_SIZE_MAX = 8 * 1024 * 1024,
+    DECODE_RECIPIENTS_MAX = 1000,
+    DECODE_DEPTH_MAX = 32,
+};
+
+struct decoder;
+struct format;
+
+/* What could not be read. Spans are borrowed until the sink returns. */
+struct decode_fault {
+    const char
+        *reason; /* a sentence's middle for people: "not JSON: unclosed string", "no recipient" */
+    struct span part;    /* what goes to the dead letters: the line, or the whole record */
+    uint64_t position;   /* of the fault, in bytes from the start of the record */
+    uint32_t part_index; /* which line or array element, from 1 */
+};
+
+struct decode_sink {
+    void *context;
+    /* `part` is the 1-based line or element of the record that the event came from. */
+    void (*event)(void *context, uint32_t part, const struct event *event);
+    void (*fault)(void *context, const struct decode_fault *fault);
+};
+
+/* NULL if there is no such format. `name` as in the configuration: kumomta, native. */
+const struct format *format_find(struct span name);
+const char *format_name(const struct format *format);
+/* The i-th format, NULL behind the last: for messages that list them. */
+const struct format *format_at(size_t i);
+
+MUST_USE enum err decoder_create(struct decoder **out);
+void decoder_destroy(struct decoder **decoder);
+
+/* Calls the sink once per event and once per fault, in the order of the record. Every event that is
+ * handed out is whole: kind, origin set; recipient present unless the kind is `ignored`. An unknown
+ * type is kind `ignored`. `payload` needs no padding behind it. */
+void decode(struct decoder *decoder,
+            const struct format *format,
+            struct span payload,
+            const struct decode_sink *sink);
