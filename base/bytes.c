@@ -249,8 +249,8 @@ bool time_parse(struct span text, int64_t *ms)
     if (!take_offset_minutes(&text, &offset_minutes) || text.size != 0) {
         return false;
     }
-    *ms = days * DAY_MS + ((int64_t)hour * 3600 + minute * 60 + second) * 1000 + fraction_ms -
-          (int64_t)offset_minutes * 60000;
+    *ms = days * DAY_MS + (INT64_C(3600) * hour + INT64_C(60) * minute + second) * 1000 +
+          fraction_ms - (int64_t)offset_minutes * 60000;
     return true;
 }
 

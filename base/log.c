@@ -55,6 +55,9 @@ static void write_all(const char *bytes, size_t size)
 }
 
 static void log_valist(enum log_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void log_valist(enum log_level level, const char *format, va_list arguments)
 {
     if (level < level_min) {
         return;
