@@ -20,11 +20,6 @@ enum {
     COUNT_PLACE = 10,
 };
 
-static bool has_words(const struct observation *observation)
-{
-    return observation->kind != KIND_DELIVERED;
-}
-
 /* --- writing -------------------------------------------------------------------------------- */
 
 void block_begin(struct block_writer *block, void *memory, uint64_t secret_check)
@@ -73,14 +68,14 @@ static void put_observation(struct writer *w, const struct observation *o)
     flags |= o->scope_tenant ? FLAG_SCOPE_TENANT : 0U;
     flags |= o->send.has_tenant ? FLAG_SEND_TENANT : 0U;
     flags |= o->names_message ? FLAG_NAMES_MESSAGE : 0U;
-    flags |= has_words(o) ? FLAG_WORDS : 0U;
+    flags |= observation_has_words(o) ? FLAG_WORDS : 0U;
     put_u8(w, (uint8_t)o->kind);
     put_u8(w, (uint8_t)flags);
     put_uint(w, (uint64_t)o->ts_ms, TIME_SIZE);
     put_u64(w, o->key.address_hash);
     put_u64(w, o->key.scope_hash);
     put_uint(w, o->send.hash, SEND_SIZE);
-    if (has_words(o)) {
+    if (observation_has_words(o)) {
         put_words(w, o);
     }
 }
@@ -171,7 +166,7 @@ static void get_words(struct reader *r, struct observation *o)
 static bool is_sound(const struct observation *o, unsigned known_by)
 {
     const bool has_names =
-        !has_words(o) ||
+        !observation_has_words(o) ||
         (o->recipient.size >= 3 && o->recipient.size <= ADDRESS_SIZE_MAX &&
          o->tenant.size <= TENANT_SIZE_MAX && (!o->scope_tenant || o->tenant.size > 0));
     return o->ts_ms > 0 && o->ts_ms <= TIME_MS_MAX && known_by <= SEND_BY_DAY && has_names;
@@ -201,7 +196,7 @@ bool block_next(struct block_reader *block, struct observation *out)
     };
     out->recipient = SPAN_NONE;
     out->tenant = SPAN_NONE;
-    if (has_words(out)) {
+    if (observation_has_words(out)) {
         get_words(r, out);
     }
     if (!r->failed && (kind >= KIND_COUNT || !is_sound(out, known_by) ||

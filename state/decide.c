@@ -189,7 +189,7 @@ static void forget_what_is_over(const struct deciding *d, int64_t now_ms)
     release_what_ended(d, now_ms);
     if (record_is_spent(d->record, now_ms)) {
         const int64_t seq = d->record->seq;
-        record_init(d->record);
+        record_init(d->record, d->record->key);
         d->record->seq = seq;
     }
 }

@@ -48,3 +48,8 @@ struct observation {
     struct span tenant;    /* canonical; SPAN_NONE: there is none */
     struct evidence evidence;
 };
+
+static inline bool observation_has_words(const struct observation *observation)
+{
+    return observation->kind != KIND_DELIVERED;
+}

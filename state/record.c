@@ -45,10 +45,11 @@ enum {
 _Static_assert(MEMORY_MS < INT64_C(0x100000000), "a failure's distance is 32 bits");
 _Static_assert((int)CATEGORY_COUNT <= (int)FAILURE_FINAL, "category and final share a byte");
 
-void record_init(struct record *record)
+void record_init(struct record *record, struct key key)
 {
     /* the text behind key_size is never read: not worth clearing for every event */
     memset(record, 0, offsetof(struct record, key_text));
+    record->key = key;
 }
 
 bool record_is_suppressed(const struct record *record)
@@ -251,12 +252,12 @@ static void unpack_delivery(struct reader *r, unsigned flags, struct last_delive
     out->came_back = (flags & FLAG_CAME_BACK) != 0;
 }
 
-bool record_unpack(struct span packed, struct record *out)
+bool record_unpack(struct span packed, struct key key, struct record *out)
 {
     struct reader r = reader_init(packed);
     const unsigned flags = get_u16(&r);
     bool sound = true;
-    record_init(out);
+    record_init(out, key);
     if ((flags & FLAG_FAILURES) != 0) {
         sound = (flags & FLAG_FAILURES) <= FAILURES_MAX &&
                 unpack_failures(&r, flags & FLAG_FAILURES, out);

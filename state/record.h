@@ -62,6 +62,7 @@ struct wish {
 };
 
 struct record {
+    struct key key;                            /* whose; not packed, it stands beside */
     struct failure failures[FAILURES_MAX + 1]; /* by the first word of their sends; the ninth only
                                                   while deciding */
     size_t failure_count;
@@ -78,7 +79,7 @@ struct record {
 };
 
 /* Everything never, nothing. */
-void record_init(struct record *record);
+void record_init(struct record *record, struct key key);
 /* Nothing is remembered, not even a seq: it needs no place. */
 bool record_is_empty(const struct record *record);
 bool record_is_suppressed(const struct record *record);
@@ -90,4 +91,4 @@ static inline struct span record_key_text(const struct record *record)
 /* At most RECORD_PACKED_SIZE_MAX bytes. The failures must be less than MEMORY_MS apart. */
 size_t record_pack(const struct record *record, unsigned char out[RECORD_PACKED_SIZE_MAX]);
 /* False: the bytes are not a packed record of RECORD_FORMAT_VERSION; *out is unspecified. */
-MUST_USE bool record_unpack(struct span packed, struct record *out);
+MUST_USE bool record_unpack(struct span packed, struct key key, struct record *out);

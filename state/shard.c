@@ -198,11 +198,11 @@ enum err shard_apply(struct shard *shard,
     struct record record;
     struct span old = SPAN_NONE;
     if (store_find(shard->store, observation->key, &old) && !is_empty_packed(old)) {
-        CHECK(record_unpack(old, &record));
+        CHECK(record_unpack(old, observation->key, &record));
     } else if (observation_needs_record(observation)) {
         return OK;
     } else {
-        record_init(&record);
+        record_init(&record, observation->key);
     }
     decide(&record, policy, observation, sink);
     return replace(shard, observation->key, old, &record);
@@ -229,7 +229,7 @@ static void collect_due(void *context, struct key key, struct span packed)
 {
     struct sweeping *sweeping = context;
     struct record record;
-    CHECK(record_unpack(packed, &record));
+    CHECK(record_unpack(packed, key, &record));
     if (has_ended(&record, sweeping->lapse_ms) ||
         (!is_empty_packed(packed) && record_is_spent(&record, sweeping->spent_ms))) {
         sweeping->keys[sweeping->count++] = key;
@@ -241,14 +241,15 @@ static enum err do_due(struct shard *shard,
                        const struct decision_sink *sink)
 {
     for (size_t i = 0; i < sweeping->count; i++) {
+        const struct key key = sweeping->keys[i];
         struct span old;
         struct record record;
-        CHECK(store_find(shard->store, sweeping->keys[i], &old) && record_unpack(old, &record));
+        CHECK(store_find(shard->store, key, &old) && record_unpack(old, key, &record));
         decide_lapse(&record, sweeping->lapse_ms, sink);
         if (record_is_spent(&record, sweeping->spent_ms)) {
-            record_init(&record);
+            record_init(&record, key);
         }
-        const enum err err = replace(shard, sweeping->keys[i], old, &record);
+        const enum err err = replace(shard, key, old, &record);
         if (err != OK) {
             return err;
         }
@@ -484,7 +485,7 @@ static enum err restore_record(struct shard *shard, struct key key, struct span 
     }
     struct record record;
     const struct span packed = {value.data + 1, value.size - 1};
-    if (packed.size > RECORD_PACKED_SIZE_MAX || !record_unpack(packed, &record)) {
+    if (packed.size > RECORD_PACKED_SIZE_MAX || !record_unpack(packed, key, &record)) {
         return ERR_BAD_FORMAT;
     }
     return store_put(shard->store, key, packed);
