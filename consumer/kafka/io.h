@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,6 +94,8 @@ struct io_ops {
      * io is spent (its consumer was fenced or failed for good; logged): close it and open anew. */
     int (*poll)(struct io *io, struct io_message *messages, size_t max, int timeout_ms);
     void (*release)(struct io *io, struct io_message *messages, size_t count);
+    /* The last header of this name, SPAN_NONE if there is none; borrowed like the message. */
+    struct span (*header)(struct io *io, const struct io_message *message, const char *name);
 
     /* Begin to read an assigned, paused partition at this offset. Messages below it never come. */
     enum err (*start)(struct io *io, struct io_partition partition, int64_t offset);
@@ -170,8 +173,7 @@ struct io_config {
 /* A real broker, by librdkafka. Blocks until the previous transaction under this transactional id
  * is settled (retries while the broker cannot be reached, until *stop is set: then ERR_TIMEOUT).
  * Subscribes; assignments come in poll(). */
-struct io_kafka_stop;
 MUST_USE enum err io_kafka_open(const struct io_config *config,
                                 struct io_handler handler,
-                                const volatile bool *stop,
+                                const atomic_bool *stop,
                                 struct io **out);

@@ -1,0 +1,300 @@
+/* consumer/intake_worker.c - see intake_worker.h.
+ *
+ * Observations of one shard collect in a block; a full block goes to the outbox at once, the others
+ * when the transaction ends. So the shards pay the client's price per block.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "consumer/intake_worker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "consumer/dead_letter.h"
+#include "state/block.h"
+
+enum {
+    COMMITTED_TIMEOUT_MS = 200,
+    RANGE_TIMEOUT_MS = 2000,
+    /* a block under so many observations costs the shard more than the wait is worth */
+    OBSERVATIONS_PER_BLOCK_MIN = 64,
+    CLOCK_SKEW_MS = 3600000,
+};
+
+/* One shard's block in the making; its memory is a piece of the outbox once it is full. */
+struct packing {
+    struct block_writer block;
+    char *memory;
+    bool is_open;
+};
+
+struct intake_role {
+    const struct process *process;
+    struct intake *intake;
+    struct packing *packings; /* one a shard */
+    struct worker *worker;    /* while a message is applied */
+    uint64_t observations;    /* in this transaction */
+    uint64_t blocks;
+    uint64_t tombstones;
+    struct intake_counts settled; /* at the last commit: what came after is undone by an abort */
+    uint64_t lost;
+    struct intake_totals totals;
+    /* the record that is being applied */
+    const struct io_message *message;
+    const struct input_topic *topic;
+};
+
+void intake_role_destroy(struct intake_role **role)
+{
+    struct intake_role *r = *role;
+    *role = NULL;
+    if (r == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; r->packings != NULL && i < r->process->shard_count; i++) {
+        free(r->packings[i].memory);
+    }
+    free(r->packings);
+    intake_destroy(&r->intake);
+    free(r);
+}
+
+enum err intake_role_create(const struct process *process, struct intake_role **out)
+{
+    struct intake_role *role = calloc(1, sizeof(*role));
+    if (role == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    const struct intake_config config = {
+        .rules = process->rules,
+        .policies = process->policies,
+        .secret = process->secret,
+        .shard_count = process->shard_count,
+        .address = process->address,
+    };
+    role->process = process;
+    role->packings = calloc(process->shard_count, sizeof(role->packings[0]));
+    enum err err = role->packings == NULL ? ERR_NO_MEMORY : intake_create(&config, &role->intake);
+    for (uint32_t i = 0; err == OK && i < process->shard_count; i++) {
+        role->packings[i].memory = malloc(BLOCK_SIZE_MAX);
+        err = role->packings[i].memory == NULL ? ERR_NO_MEMORY : OK;
+    }
+    if (err != OK) {
+        intake_role_destroy(&role);
+        return err;
+    }
+    *out = role;
+    return OK;
+}
+
+const struct intake_totals *intake_role_totals(const struct intake_role *role)
+{
+    return &role->totals;
+}
+
+/* --- pack ----------------------------------------------------------------------------------- */
+
+static void send_block(struct intake_role *role, uint32_t shard)
+{
+    struct packing *packing = &role->packings[shard];
+    struct outbox *outbox = worker_outbox(role->worker);
+    const struct io_record record = {
+        .topic = INTAKE_EVENTS,
+        .partition = (int32_t)shard,
+        .key = SPAN_NONE,
+        .value = outbox_copy(outbox, block_end(&packing->block)),
+    };
+    outbox_add(outbox, &record, NULL, 0);
+    packing->is_open = false;
+    role->blocks++;
+}
+
+static void on_observed(void *context, uint32_t shard, const struct observation *observation)
+{
+    struct intake_role *role = context;
+    struct packing *packing = &role->packings[shard];
+    const uint64_t check = role->process->secret->check;
+    if (!packing->is_open) {
+        block_begin(&packing->block, packing->memory, check);
+        packing->is_open = true;
+    }
+    if (!block_add(&packing->block, observation)) {
+        send_block(role, shard);
+        block_begin(&packing->block, packing->memory, check);
+        packing->is_open = true;
+        CHECK(block_add(&packing->block, observation));
+    }
+    role->observations++;
+}
+
+static void on_dead(void *context, const struct dead_letter *letter)
+{
+    struct intake_role *role = context;
+    dead_letter_add(worker_outbox(role->worker), INTAKE_DEAD_LETTERS, letter,
+                    span_of(role->topic->name), role->message->partition, role->message->offset,
+                    format_name(role->topic->format));
+}
+
+/* --- the role ------------------------------------------------------------------------------- */
+
+/* Nothing committed yet: from input.start. Trimmed below what is committed: the loss is counted,
+ * said, and it goes on. */
+static enum err prepare(void *context, struct worker *worker, struct held *held)
+{
+    struct intake_role *role = context;
+    struct io *io = worker_io(worker);
+    int64_t next;
+    int64_t begin;
+    int64_t end;
+    worker_set_activity(worker, WORKER_WAITING);
+    enum err err = io->ops->committed(io, held->partition, &next, COMMITTED_TIMEOUT_MS);
+    if (err == OK) {
+        err = io->ops->input_range(io, held->partition, &begin, &end, RANGE_TIMEOUT_MS);
+    }
+    worker_set_activity(worker, WORKER_POLLING);
+    if (err != OK) {
+        return err;
+    }
+    const char *topic = role->process->inputs[held->partition.topic].name;
+    if (next < 0) {
+        next = role->process->start_at_latest ? end : begin;
+    } else if (next < begin) {
+        log_error(
+            "input was deleted before it was read: events are lost topic=%s partition=%" PRId32
+            " records=%" PRId64 " from=%" PRId64 " to=%" PRId64,
+            topic, held->partition.partition, begin - next, next, begin);
+        role->lost += (uint64_t)(begin - next);
+        next = begin;
+    }
+    held->committed = next;
+    held->next = next;
+    return worker_start_held(worker, held);
+}
+
+static enum err apply(void *context,
+                      struct worker *worker,
+                      struct held *held,
+                      const struct io_message *message)
+{
+    struct intake_role *role = context;
+    (void)held;
+    role->worker = worker;
+    role->message = message;
+    role->topic = &role->process->inputs[message->topic];
+    const int64_t now_ms = wall_ms();
+    const int64_t stamp_ms = message->timestamp_ms > 0 && message->timestamp_ms < now_ms
+                                 ? message->timestamp_ms
+                                 : now_ms;
+    const struct intake_source source = {
+        .format = role->topic->format,
+        .commands = role->topic->commands,
+        .time_bound_ms = stamp_ms + CLOCK_SKEW_MS,
+        .clamp_ms = stamp_ms,
+        .topic = span_of(role->topic->name),
+        .partition = message->partition,
+        .offset = message->offset,
+        .traceparent = worker_io(worker)->ops->header(worker_io(worker), message, "traceparent"),
+    };
+    const struct intake_sink sink = {.context = role, .observed = on_observed, .dead = on_dead};
+    if (message->is_tombstone) {
+        const struct dead_letter letter = {.reason = "a tombstone: it has no value",
+                                           .part_index = 1};
+        on_dead(role, &letter);
+        role->tombstones++;
+        return OK;
+    }
+    intake_record(role->intake, &source, message->value, &sink);
+    return OK;
+}
+
+static enum err tend(void *context, struct worker *worker, struct held *held)
+{
+    (void)context;
+    (void)worker;
+    (void)held;
+    return OK;
+}
+
+static void finish(void *context, struct worker *worker)
+{
+    struct intake_role *role = context;
+    role->worker = worker;
+    for (uint32_t i = 0; i < role->process->shard_count; i++) {
+        if (role->packings[i].is_open) {
+            send_block(role, i);
+        }
+    }
+}
+
+static bool wants_more(void *context)
+{
+    const struct intake_role *role = context;
+    uint64_t blocks = role->blocks;
+    for (uint32_t i = 0; i < role->process->shard_count; i++) {
+        blocks += role->packings[i].is_open;
+    }
+    return role->observations < blocks * OBSERVATIONS_PER_BLOCK_MIN;
+}
+
+static void begin_transaction(struct intake_role *role)
+{
+    for (uint32_t i = 0; i < role->process->shard_count; i++) {
+        role->packings[i].is_open = false;
+    }
+    role->observations = 0;
+    role->blocks = 0;
+    role->tombstones = 0;
+    role->settled = *intake_counts(role->intake);
+}
+
+static void add(_Atomic uint64_t *total, uint64_t n)
+{
+    atomic_fetch_add_explicit(total, n, memory_order_relaxed);
+}
+
+static void committed(void *context, struct worker *worker)
+{
+    struct intake_role *role = context;
+    const struct intake_counts *now = intake_counts(role->intake);
+    const struct intake_counts *before = &role->settled;
+    (void)worker;
+    add(&role->totals.records, now->records - before->records + role->tombstones);
+    add(&role->totals.events, now->events - before->events);
+    add(&role->totals.routed, now->routed - before->routed);
+    add(&role->totals.ignored, now->ignored - before->ignored);
+    add(&role->totals.harmless, now->harmless - before->harmless);
+    add(&role->totals.clamped, now->clamped - before->clamped);
+    add(&role->totals.dead_letters,
+        now->refused - before->refused + now->malformed - before->malformed + role->tombstones);
+    add(&role->totals.lost, role->lost);
+    role->lost = 0;
+    begin_transaction(role);
+}
+
+static void undo(void *context, struct worker *worker)
+{
+    (void)worker;
+    begin_transaction(context);
+}
+
+static void drop(void *context, struct held *held)
+{
+    (void)context;
+    (void)held;
+}
+
+const struct role_ops *intake_role_ops(void)
+{
+    static const struct role_ops OPS = {
+        .prepare = prepare,
+        .apply = apply,
+        .tend = tend,
+        .finish = finish,
+        .wants_more = wants_more,
+        .committed = committed,
+        .undo = undo,
+        .drop = drop,
+    };
+    return &OPS;
+}
