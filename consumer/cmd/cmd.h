@@ -1,0 +1,78 @@
+/* consumer/cmd/cmd.h - the commands, and what they share: options, help, exit codes.
+ *
+ * Text for people is printed in this folder only.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "consumer/config.h"
+
+/* sysexits.h, as users of systemd and Vector know them. */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 64,
+    EXIT_NO_INPUT = 66,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_SOFTWARE = 70, /* the watchdog */
+    EXIT_CONFIG = 78,   /* also: going on would lose something */
+};
+
+struct command {
+    const char *name;
+    const char *summary;
+    const char *usage; /* behind "suppressd " */
+    const char *help;  /* what a stranger needs to know */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command COMMAND_RUN;
+extern const struct command COMMAND_DEMO;
+extern const struct command COMMAND_REPLAY;
+extern const struct command COMMAND_DECODE;
+extern const struct command COMMAND_CLASSIFY;
+extern const struct command COMMAND_TOPICS;
+
+/* Options that every command knows: -c FILE, --set KEY=VALUE, -h/--help. */
+struct options {
+    const char *config_file; /* NULL: none given */
+    const char **assignments;
+    size_t assignment_count;
+};
+
+/* One more option of a command's own. `value` gets the argument; for a flag (no argument) it gets "". */
+struct option_spec {
+    char letter;      /* 0: only long */
+    const char *name; /* long, without -- */
+    bool has_value;
+    const char **value;
+};
+
+enum parse_result { PARSE_OK, PARSE_HELP, PARSE_BAD };
+
+/* Fills *options, leaves the index of the first operand in *first. After PARSE_HELP and PARSE_BAD everything was said:
+ * return parse_exit_code(). */
+enum parse_result parse_options(const struct command *command,
+                                int argc,
+                                char **argv,
+                                const struct option_spec *own,
+                                size_t own_count,
+                                struct options *options,
+                                int *first);
+int parse_exit_code(enum parse_result result);
+void options_free(struct options *options);
+
+void print_help(const struct command *command, FILE *out);
+
+/* The configuration of these options, defaults where no file is given. What is wrong was said. */
+MUST_USE enum err load_config(const struct options *options, bool without_kafka, struct config **out);
+
+/* The format of -f, or `fallback`; NULL after saying which formats there are. */
+const struct format *find_format(const char *name, const char *fallback);
+
+/* The exit code for what setup and config said. */
+int exit_code_of(enum err err);

@@ -1,0 +1,102 @@
+/* consumer/setup.c - see setup.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "consumer/setup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void setup_destroy(struct setup **setup)
+{
+    struct setup *s = *setup;
+    *setup = NULL;
+    if (s == NULL) {
+        return;
+    }
+    ruleset_destroy(&s->rules);
+    policy_set_destroy(&s->policies);
+    free(s->inputs);
+    free(s->source);
+    free(s);
+}
+
+static const struct policy *preset_of(enum config_preset preset)
+{
+    const struct policy *policy = policy_preset(span_of(config_preset_name(preset)));
+    CHECK(policy != NULL);
+    return policy;
+}
+
+static enum err create_policies(const struct config *config, struct policy_set **out)
+{
+    struct policy_tenant *tenants =
+        calloc(config->policy_tenant_count + 1, sizeof(struct policy_tenant));
+    if (tenants == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < config->policy_tenant_count; i++) {
+        tenants[i].name = config->policy_tenants[i].name;
+        tenants[i].policy = preset_of(config->policy_tenants[i].preset);
+    }
+    const enum err err = policy_set_create(preset_of(config->policy_preset),
+                                           config->policy_mailbox_scope == CONFIG_SCOPE_TENANT,
+                                           tenants, config->policy_tenant_count, out);
+    free(tenants);
+    return err;
+}
+
+static enum err create_inputs(const struct config *config, struct setup *setup)
+{
+    setup->inputs = calloc(config->input_count + 1, sizeof(setup->inputs[0]));
+    if (setup->inputs == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < config->input_count; i++) {
+        setup->inputs[i] = (struct input_topic){
+            .name = config->inputs[i].topic,
+            .format = config->inputs[i].format,
+            .commands = config->inputs[i].commands,
+        };
+    }
+    return OK;
+}
+
+enum err setup_create(const struct config *config, struct setup **out)
+{
+    struct setup *setup = calloc(1, sizeof(*setup));
+    if (setup == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    setup->budget.limit = (size_t)config->state_memory_limit_bytes;
+    enum err err = ruleset_create(&setup->rules);
+    if (err == OK) {
+        err = create_policies(config, &setup->policies);
+    }
+    if (err == OK) {
+        err = create_inputs(config, setup);
+    }
+    if (err == OK && asprintf(&setup->source, "suppressd/%s", config->application_id) < 0) {
+        setup->source = NULL;
+        err = ERR_NO_MEMORY;
+    }
+    if (err != OK) {
+        setup_destroy(&setup);
+        return err;
+    }
+    setup->process = (struct process){
+        .rules = setup->rules,
+        .policies = setup->policies,
+        .secret = &setup->secret,
+        .address = {.keep_local_case = config->identity_keep_local_case},
+        .publisher = {.policy_name = config_preset_name(config->policy_preset),
+                      .policy_version = ruleset_version(setup->rules),
+                      .source = setup->source},
+        .budget = &setup->budget,
+        .inputs = setup->inputs,
+        .input_count = config->input_count,
+        .start_at_latest = config->input_start == CONFIG_START_LATEST,
+    };
+    *out = setup;
+    return OK;
+}
