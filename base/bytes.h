@@ -84,7 +84,7 @@ struct writer {
 
 static inline struct writer writer_init(void *memory, size_t capacity)
 {
-    return (struct writer){.data = memory, .capacity = capacity};
+    return (struct writer){(char *)memory, 0, capacity, false}; /* also read as C++ */
 }
 
 static inline struct span writer_span(const struct writer *w)
@@ -114,7 +114,7 @@ struct reader {
 
 static inline struct reader reader_init(struct span bytes)
 {
-    return (struct reader){.data = bytes.data, .size = bytes.size};
+    return (struct reader){bytes.data, bytes.size, false};
 }
 
 uint8_t get_u8(struct reader *r);

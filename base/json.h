@@ -3,7 +3,13 @@
  * Written: straight into a struct writer, one line, no white space, always valid JSON and UTF-8
  *          whatever the bytes of the strings. Nothing is allocated. What does not fit sets
  *          `overflowed` of the writer, and the caller throws the output away.
- * Thread:  any, one at a time.
+ * Read:    the whole text is checked (simdjson finds the tokens) and becomes an array of nodes in
+ *          the order of the text, so that a decoder walks plain C memory. Strings without escapes
+ *          are not copied.
+ * Owns:    a reader owns its buffers: the steady loop allocates nothing once it has seen its
+ *          largest text.
+ * Limits:  JSON_NODES_MAX values a text; levels as given.
+ * Thread:  a reader or writer is confined to one.
  * Source:  RFC 8259.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -14,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/err.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,6 +55,67 @@ void json_null(struct json_writer *json);
 /* A key and its value. */
 void json_member_string(struct json_writer *json, const char *key, struct span text);
 void json_member_int(struct json_writer *json, const char *key, int64_t value);
+
+/* --- reading ----------------------------------------------------------------------------------
+ */
+
+enum { JSON_NODES_MAX = 64 * 1024 };
+
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JSON_ARRAY };
+
+/* A value. Its children follow it at once, each with its own children behind it; a key that stands
+ * twice gives two children. */
+struct json_node {
+    struct span key;  /* of a member of an object, unescaped; else SPAN_NONE */
+    struct span text; /* string: unescaped. number, bool: as it stands. Else SPAN_NONE */
+    uint32_t count;   /* nodes of this value, itself included */
+    enum json_kind kind;
+};
+
+/* for (child = json_first(node); child != json_end(node); child = json_next(child)) */
+static inline const struct json_node *json_first(const struct json_node *node)
+{
+    return node + 1;
+}
+static inline const struct json_node *json_end(const struct json_node *node)
+{
+    return node + node->count;
+}
+static inline const struct json_node *json_next(const struct json_node *node)
+{
+    return node + node->count;
+}
+
+/* The string, SPAN_NONE if the value is none. */
+static inline struct span json_text(const struct json_node *node)
+{
+    return node->kind == JSON_STRING ? node->text : SPAN_NONE;
+}
+
+/* False, and *out untouched: no number, or none that fits (a fraction fits no integer). */
+bool json_to_int64(const struct json_node *node, int64_t *out);
+bool json_to_double(const struct json_node *node, double *out);
+
+struct json_reader;
+
+MUST_USE enum err json_reader_create(uint32_t depth_max, struct json_reader **out);
+void json_reader_destroy(struct json_reader **reader);
+
+/* Copies the bytes to where they can be read from. *out, and all that is read from it, is borrowed
+ * until the next load. ERR_NO_MEMORY. */
+MUST_USE enum err json_load(struct json_reader *reader, struct span bytes, struct span *out);
+
+struct json_fault {
+    const char *words; /* a sentence's middle: "not JSON: an unclosed string" */
+    size_t position;   /* in the text, in bytes */
+};
+
+/* Reads one text, a part of what was loaded: an object or an array, white space around it. The
+ * nodes live until the next read; their spans until the next read or load. NULL: *fault says why.
+ */
+const struct json_node *json_read(struct json_reader *reader,
+                                  struct span text,
+                                  struct json_fault *fault);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 static void put_comma(struct json_writer *json)
 {
@@ -69,33 +70,6 @@ void json_key(struct json_writer *json, const char *key)
 /* --- strings ------------------------------------------------------------------------------------
  */
 
-static bool is_continuation(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* The size of the UTF-8 sequence at the start of `text` whose first byte is not ASCII, 0 if it is
- * none: overlong forms, surrogates and what lies beyond U+10FFFF are none (RFC 3629 section 4). */
-static size_t utf8_size(struct span text)
-{
-    const unsigned char *b = (const unsigned char *)text.data;
-    if (text.size >= 2 && b[0] >= 0xc2 && b[0] <= 0xdf && is_continuation(b[1])) {
-        return 2;
-    }
-    if (text.size >= 3 && (b[0] & 0xf0) == 0xe0 && is_continuation(b[1]) && is_continuation(b[2])) {
-        const bool overlong = b[0] == 0xe0 && b[1] < 0xa0;
-        const bool surrogate = b[0] == 0xed && b[1] > 0x9f;
-        return overlong || surrogate ? 0 : 3;
-    }
-    if (text.size >= 4 && b[0] >= 0xf0 && b[0] <= 0xf4 && is_continuation(b[1]) &&
-        is_continuation(b[2]) && is_continuation(b[3])) {
-        const bool overlong = b[0] == 0xf0 && b[1] < 0x90;
-        const bool beyond = b[0] == 0xf4 && b[1] > 0x8f;
-        return overlong || beyond ? 0 : 4;
-    }
-    return 0;
-}
-
 /* How many bytes at the start of `text` may stand in a JSON string as they are. */
 static size_t plain_size(struct span text)
 {
@@ -105,8 +79,7 @@ static size_t plain_size(struct span text)
         if (byte < 0x20 || byte == '"' || byte == '\\') {
             break;
         }
-        const size_t size =
-            byte < 0x80 ? 1 : utf8_size((struct span){text.data + i, text.size - i});
+        const size_t size = utf8_sequence_size((struct span){text.data + i, text.size - i});
         if (size == 0) {
             break;
         }
