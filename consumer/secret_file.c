@@ -48,8 +48,7 @@ static enum err make_folders(const char *path)
         errno = ENAMETOOLONG;
         return io_error(path, "cannot be made");
     }
-    for (const char *slash = strchr(path + 1, '/'); slash != NULL;
-         slash = strchr(slash + 1, '/')) {
+    for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         memcpy(folder, path, (size_t)(slash - path));
         folder[slash - path] = '\0';
         if (mkdir(folder, 0750) != 0 && errno != EEXIST) {

@@ -188,7 +188,7 @@ enum err policy_set_create(const struct policy *common,
     set->mailbox_scope_tenant = mailbox_scope_tenant;
     set->tenant_count = tenant_count;
     for (size_t i = 0; i < tenant_count; i++) {
-        const struct span name = span_of(tenants[i].name);
+        const struct span name = tenants[i].name;
         CHECK(name.size <= TENANT_SIZE_MAX);
         memcpy(set->tenants[i].name, name.data, name.size);
         set->tenants[i].name_size = name.size;

@@ -61,7 +61,7 @@ bool policy_row_takes(const struct policy_row *row, bool final, enum category ca
 struct policy_set;
 
 struct policy_tenant {
-    const char *name; /* canonical (address.h) */
+    struct span name; /* canonical (address.h) */
     const struct policy *policy;
 };
 

@@ -44,7 +44,8 @@ struct options {
     size_t assignment_count;
 };
 
-/* One more option of a command's own. `value` gets the argument; for a flag (no argument) it gets "". */
+/* One more option of a command's own. `value` gets the argument; for a flag (no argument) it gets
+ * "". */
 struct option_spec {
     char letter;      /* 0: only long */
     const char *name; /* long, without -- */
@@ -54,8 +55,8 @@ struct option_spec {
 
 enum parse_result { PARSE_OK, PARSE_HELP, PARSE_BAD };
 
-/* Fills *options, leaves the index of the first operand in *first. After PARSE_HELP and PARSE_BAD everything was said:
- * return parse_exit_code(). */
+/* Fills *options, leaves the index of the first operand in *first. After PARSE_HELP and PARSE_BAD
+ * everything was said: return parse_exit_code(). */
 enum parse_result parse_options(const struct command *command,
                                 int argc,
                                 char **argv,
@@ -69,7 +70,9 @@ void options_free(struct options *options);
 void print_help(const struct command *command, FILE *out);
 
 /* The configuration of these options, defaults where no file is given. What is wrong was said. */
-MUST_USE enum err load_config(const struct options *options, bool without_kafka, struct config **out);
+MUST_USE enum err load_config(const struct options *options,
+                              bool without_kafka,
+                              struct config **out);
 
 /* The format of -f, or `fallback`; NULL after saying which formats there are. */
 const struct format *find_format(const char *name, const char *fallback);

@@ -87,7 +87,8 @@ enum parse_result parse_options(const struct command *command,
     optind = 1;
     int option;
     /* one thread, at the start */
-    while ((option = getopt_long(argc, argv, letters, longs, NULL)) != -1) { // NOLINT(concurrency-mt-unsafe)
+    while ((option = getopt_long(argc, argv, letters, longs, NULL)) !=
+           -1) { // NOLINT(concurrency-mt-unsafe)
         if (option == 'h') {
             print_help(command, stdout);
             return PARSE_HELP;

@@ -109,8 +109,9 @@ static void show_progress(struct replay *replay, const struct source_file *file,
             intake_counts(replay->intake)->events, replay->decisions, at_end ? "\n" : "");
 }
 
-static enum err
-replay_file(struct replay *replay, const struct format *format, struct source_file *file)
+static enum err replay_file(struct replay *replay,
+                            const struct format *format,
+                            struct source_file *file)
 {
     const struct intake_source source = {.format = format, .commands = true};
     const struct intake_sink sink = {
@@ -130,8 +131,10 @@ replay_file(struct replay *replay, const struct format *format, struct source_fi
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-static enum err
-replay_files(struct replay *replay, const struct format *format, char **paths, int count)
+static enum err replay_files(struct replay *replay,
+                             const struct format *format,
+                             char **paths,
+                             int count)
 {
     for (int i = 0; i < count; i++) {
         struct source_file *file;
@@ -166,14 +169,12 @@ static void print_summary(const struct replay *replay)
     const struct intake_counts *counts = intake_counts(replay->intake);
     fprintf(stderr,
             "%" PRIu64 " events: %" PRIu64 " for a recipient's record, %" PRIu64
-            " left to the MTA, %" PRIu64 " ignored, %" PRIu64 " not taken; %" PRIu64
-            " decisions\n",
+            " left to the MTA, %" PRIu64 " ignored, %" PRIu64 " not taken; %" PRIu64 " decisions\n",
             counts->events, counts->routed, counts->harmless, counts->ignored,
             counts->refused + counts->malformed, replay->decisions);
 }
 
-static enum err
-create(struct replay *replay, const struct config *config, uint32_t shard_count)
+static enum err create(struct replay *replay, const struct config *config, uint32_t shard_count)
 {
     enum err err = setup_create(config, &replay->setup);
     if (err != OK) {
@@ -194,8 +195,8 @@ create(struct replay *replay, const struct config *config, uint32_t shard_count)
     replay->shards = calloc(shard_count, sizeof(struct shard *));
     CHECK(replay->shards != NULL);
     for (uint32_t i = 0; err == OK && i < shard_count; i++) {
-        err = shard_create(setup->policies, &setup->budget, setup->secret.check,
-                           &replay->shards[i]);
+        err =
+            shard_create(setup->policies, &setup->budget, setup->secret.check, &replay->shards[i]);
     }
     replay->sink = (struct decision_sink){.context = replay, .decided = on_decided};
     replay->shows_progress = isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0;
@@ -246,8 +247,10 @@ static bool check_options(struct replay_options *own, int operands)
     return true;
 }
 
-static int
-run_replay(const struct config *config, const struct replay_options *own, char **paths, int count)
+static int run_replay(const struct config *config,
+                      const struct replay_options *own,
+                      char **paths,
+                      int count)
 {
     struct replay replay = {0};
     const struct format *format = find_format(own->format, "kumomta");
@@ -283,8 +286,8 @@ static int run(const struct command *command, int argc, char **argv)
     struct options options;
     struct config *config;
     int first;
-    const enum parse_result parsed =
-        parse_options(command, argc, argv, specs, sizeof(specs) / sizeof(specs[0]), &options, &first);
+    const enum parse_result parsed = parse_options(
+        command, argc, argv, specs, sizeof(specs) / sizeof(specs[0]), &options, &first);
     if (parsed != PARSE_OK) {
         options_free(&options);
         return parse_exit_code(parsed);
@@ -306,20 +309,25 @@ const struct command COMMAND_REPLAY = {
     .name = "replay",
     .summary = "decide on the events of files, without Kafka",
     .usage = "replay [-f FORMAT] [--shards N] [--until MS] [-c FILE] [--set KEY=VALUE]... FILE...",
-    .help =
-        "Runs the events of files (- for standard input) through the same stages as the daemon and\n"
-        "prints each decision as one JSON object a line, in order per key:\n\n"
-        "  {\"action\":\"suppress\",\"key\":\"ana@example.com\",\"rule\":\"hard\",\"category\":\"invalid_recipient\",\n"
-        "   \"expires_ms\":null,\"seq\":1795255212346,\"ts_ms\":1795255212346}\n\n"
-        "expires_ms is null for good; a release's rule says why. At the end what has lapsed by the\n"
-        "newest event (or --until, if later) is released. What could not be taken is said on\n"
-        "standard error with file, line and reason.\n\n"
-        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
-        "      --shards N        as many shards; the decisions are the same (default 1)\n"
-        "      --until MS        the input ends then, in ms since 1970 (default: its newest event)\n"
-        "  -c, --config FILE     configuration, for policy and identity\n"
-        "      --set KEY=VALUE   overrides a key: policy.preset=careful, policy.mailbox_scope=tenant,\n"
-        "                        policy.tenants.NAME=PRESET\n\n"
-        "Example: suppressd replay -f kumomta /var/log/kumomta/*.ndjson > decisions.ndjson\n",
+    .help = "Runs the events of files (- for standard input) through the same stages as the daemon "
+            "and\n"
+            "prints each decision as one JSON object a line, in order per key:\n\n"
+            "  "
+            "{\"action\":\"suppress\",\"key\":\"ana@example.com\",\"rule\":\"hard\",\"category\":"
+            "\"invalid_recipient\",\n"
+            "   \"expires_ms\":null,\"seq\":1795255212346,\"ts_ms\":1795255212346}\n\n"
+            "expires_ms is null for good; a release's rule says why. At the end what has lapsed by "
+            "the\n"
+            "newest event (or --until, if later) is released. What could not be taken is said on\n"
+            "standard error with file, line and reason.\n\n"
+            "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
+            "      --shards N        as many shards; the decisions are the same (default 1)\n"
+            "      --until MS        the input ends then, in ms since 1970 (default: its newest "
+            "event)\n"
+            "  -c, --config FILE     configuration, for policy and identity\n"
+            "      --set KEY=VALUE   overrides a key: policy.preset=careful, "
+            "policy.mailbox_scope=tenant,\n"
+            "                        policy.tenants.NAME=PRESET\n\n"
+            "Example: suppressd replay -f kumomta /var/log/kumomta/*.ndjson > decisions.ndjson\n",
     .run = run,
 };
