@@ -283,6 +283,9 @@ def differing_event(stream, module):
                     return f"event {number}"
             except (KeyError, IndexError, AttributeError):
                 return f"event {number}"
+        until_ms = max(event["ts_ms"] for event in stream)
+        if whole.end(until_ms) != bent.end(until_ms):
+            return "the end"
     return None
 
 
@@ -295,10 +298,15 @@ def main():
     arguments = parser.parse_args()
     if arguments.events:
         stream = list(random_stream.events(arguments.seed, arguments.events))
-        needing = lambda module: differing_event(stream, module)
+
+        def needing(module):
+            return differing_event(stream, module)
     else:
         told = [story for path in arguments.files for story in stories.load_stories(path)]
-        needing = lambda module: failing_story(told, module)
+
+        def needing(module):
+            return failing_story(told, module)
+
     unneeded = 0
     with open(os.path.abspath(policy.__file__), encoding="utf-8") as file:
         source = file.read()
