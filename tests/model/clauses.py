@@ -245,6 +245,12 @@ CLAUSES = (
 )  # fmt: skip
 
 
+STREAM_OPTIONS = (
+    {"tenant_presets": {"a": "careful", "b": "handshake"}},
+    {"mailbox_scope": "tenant", "tenant_presets": {"a": "careful"}},
+)
+
+
 def model_without(source, clause, dropped, instead):
     """The model as a module of its own, with one clause bent."""
     if source.count(dropped) != 1:
@@ -265,12 +271,6 @@ def story_fails(story, module):
 
 def failing_story(told, module):
     return next((story["name"] for story in told if story_fails(story, module)), None)
-
-
-STREAM_OPTIONS = (
-    {"tenant_presets": {"a": "careful", "b": "handshake"}},
-    {"mailbox_scope": "tenant", "tenant_presets": {"a": "careful"}},
-)
 
 
 def differing_event(stream, module):

@@ -56,7 +56,7 @@ MOODS = {
     "soft": ((("bounced", 6), ("deferred", 4), ("expired", 2), ("delivered", 1), ("late_bounce", 1)), SOFT, 5),
     "retries": ((("deferred", 8), ("expired", 5), ("bounced", 1), ("delivered", 1)), SOFT + HARD + ("policy_block",), 1),
     "crowd": ((("bounced", 9), ("deferred", 6), ("delivered", 1), ("late_bounce", 1)), SOFT + ("policy_block",), 9),
-    "returns": ((("delivered", 5), ("late_bounce", 6), ("bounced", 2), ("deferred", 1)), SOFT, 3),
+    "returns": ((("delivered", 3), ("late_bounce", 5), ("bounced", 5), ("deferred", 1)), SOFT, 3),
     "living": ((("delivered", 8), ("bounced", 3), ("deferred", 3), ("late_bounce", 1)), SOFT, 4),
     "hard": ((("bounced", 4), ("deferred", 3), ("expired", 2), ("release", 3), ("delivered", 2)), SOFT + HARD, 4),
     "operators": ((("release", 5), ("suppress", 2), ("bounced", 5), ("deferred", 2), ("delivered", 1)), SOFT + HARD, 4),
@@ -209,7 +209,9 @@ class Life:
         tenant = chance.pick(self.tenants)
         if tenant:
             send["tenant"] = tenant
-        if chance.random() * 10 < self.mood.new_sends_of_ten:
+        if kind == "delivered" and chance.one_in(3):
+            pass  # known by its message or its day
+        elif chance.random() * 10 < self.mood.new_sends_of_ten:
             self.sends += 1
             send["campaign"] = f"n{self.sends}"
         elif not chance.one_in(4):
@@ -222,11 +224,11 @@ class Life:
         """What a late bounce still names of the send, rightly or wrongly."""
         chance = self.chance
         send = {field: word for field, word in named(event).items() if not chance.one_in(4)}
-        if chance.one_in(8):
+        if chance.one_in(6):
             send["message_id"] = chance.pick(MESSAGES)
-        if chance.one_in(12):
+        if chance.one_in(6):
             send["campaign"] = chance.pick(CAMPAIGNS)
-        if chance.one_in(12):
+        if chance.one_in(6):
             send["tenant"] = chance.pick(TENANTS)
         return send
 

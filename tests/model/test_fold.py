@@ -20,7 +20,10 @@ SUPPRESS = {
     "action": "suppress", "key": KEY, "rule": "soft", "category": "mailbox_full",
     "expires_ms": T + 30 * DAY, "seq": T, "ts_ms": T,
 }  # fmt: skip
-LAPSE = {**SUPPRESS, "action": "release", "rule": "lapse", "expires_ms": None, "seq": T + 30 * DAY, "ts_ms": T + 30 * DAY}
+LAPSE = {
+    **SUPPRESS, "action": "release", "rule": "lapse",
+    "expires_ms": None, "seq": T + 30 * DAY, "ts_ms": T + 30 * DAY,
+}  # fmt: skip
 MAILBOX = {
     "rule": "soft", "category": "mailbox_full", "applies_to": "non_transactional",
     "since": "2024-10-04T00:00:00.000Z", "expires": "2024-11-03T00:00:00.000Z", "reason": "3 sends",
@@ -41,7 +44,8 @@ class Suppressed(unittest.TestCase):
         self.assertIn(f"{KEY}:", fold.suppression_differences(self.expected, {}))
 
     def test_a_record_of_somebody_else_is_named(self):
-        self.assertIn("s@example.com:", fold.suppression_differences(self.expected, {KEY: RECORD, "s@example.com": RECORD}))
+        folded = {KEY: RECORD, "s@example.com": RECORD}
+        self.assertIn("s@example.com:", fold.suppression_differences(self.expected, folded))
 
     def test_a_wrong_end_is_named(self):
         wrong = {**RECORD, "mailbox": {**MAILBOX, "expires": None}}
