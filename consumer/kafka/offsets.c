@@ -1,0 +1,171 @@
+/* consumer/kafka/offsets.c - where things stand: committed offsets, ranges; and purge.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/log.h"
+#include "consumer/kafka/client.h"
+#include "consumer/kafka/io_kafka.h"
+
+enum { PURGE_REQUEST_TIMEOUT_MS = 8000, REASON_SIZE = 256 };
+
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) { /* not all of the client's 200 codes are listed */
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__WAIT_CACHE:
+    case RD_KAFKA_RESP_ERR__IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum err judge(
+    struct io_kafka *k, const char *what, const char *topic, int32_t partition, int code)
+{
+    const rd_kafka_resp_err_t error = (rd_kafka_resp_err_t)code;
+    const bool passes = is_passing(error);
+    log_line_limited(passes ? LOG_INFO : LOG_WARN, &k->complained_ms[COMPLAINT_OFFSETS],
+                     COMPLAINT_INTERVAL_MS, "kafka: %s of %s [%d]: %s error=%s worker=%s", what,
+                     topic, (int)partition, rd_kafka_err2str(error), rd_kafka_err2name(error),
+                     k->worker);
+    return passes ? ERR_TIMEOUT : ERR_IO;
+}
+
+/* The consumer reads committed data only, and so asks for stable offsets only: while another
+ * producer's transaction holds new offsets of the partition, the answer is a timeout. A negative
+ * offset means "none" only when neither the call nor the element has an error. */
+enum err offsets_committed(struct io *io,
+                           struct io_partition partition,
+                           int64_t *next,
+                           int timeout_ms)
+{
+    struct io_kafka *k = io_kafka_of(io);
+    CHECK(partition.topic < k->input_count);
+    const char *topic = rd_kafka_topic_name(k->inputs[partition.topic]);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    const rd_kafka_topic_partition_t *const asked =
+        rd_kafka_topic_partition_list_add(list, topic, partition.partition);
+    rd_kafka_resp_err_t code = rd_kafka_committed(k->consumer, list, timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = asked->err;
+    }
+    const int64_t offset = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return judge(k, "the committed offset", topic, partition.partition, code);
+    }
+    *next = offset < 0 ? -1 : offset;
+    return OK;
+}
+
+static enum err range(struct io_kafka *k,
+                      const char *topic,
+                      int32_t partition,
+                      int64_t *begin,
+                      int64_t *end,
+                      int timeout_ms)
+{
+    int64_t low = 0;
+    int64_t high = 0;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(k->ends, topic, partition, &low, &high, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        /* The client does not look for a new leader by itself here (librdkafka issue 4225). */
+        rd_kafka_topic_t *handle = rd_kafka_topic_new(k->ends, topic, NULL);
+        io_kafka_warm(k->ends, handle);
+        rd_kafka_topic_destroy(handle);
+        return judge(k, "the range", topic, partition, code);
+    }
+    *begin = low;
+    *end = high;
+    return OK;
+}
+
+enum err offsets_input_range(
+    struct io *io, struct io_partition partition, int64_t *begin, int64_t *end, int timeout_ms)
+{
+    struct io_kafka *k = io_kafka_of(io);
+    CHECK(partition.topic < k->input_count);
+    return range(k, rd_kafka_topic_name(k->inputs[partition.topic]), partition.partition, begin,
+                 end, timeout_ms);
+}
+
+enum err offsets_output_range(
+    struct io *io, struct io_partition partition, int64_t *begin, int64_t *end, int timeout_ms)
+{
+    struct io_kafka *k = io_kafka_of(io);
+    CHECK(partition.topic < k->output_count);
+    return range(k, k->output_names[partition.topic], partition.partition, begin, end, timeout_ms);
+}
+
+/* --- purge */
+
+void offsets_purge(struct io *io, struct io_partition partition, int64_t before)
+{
+    struct io_kafka *k = io_kafka_of(io);
+    CHECK(partition.topic < k->input_count && before >= 0);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(k->inputs[partition.topic]),
+                                      partition.partition)
+        ->offset = before;
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(k->ends, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    char reason[REASON_SIZE];
+    CHECK(rd_kafka_AdminOptions_set_request_timeout(options, PURGE_REQUEST_TIMEOUT_MS, reason,
+                                                    sizeof(reason)) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_DeleteRecords(k->ends, &request, 1, options, k->purge_results);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteRecords_destroy(request);
+    offsets_drain_purges(k);
+}
+
+static void complain_purge(struct io_kafka *k, const char *topic, int partition, const char *reason)
+{
+    log_line_limited(LOG_WARN, &k->complained_ms[COMPLAINT_PURGE], COMPLAINT_INTERVAL_MS,
+                     "kafka: old records of %s [%d] cannot be deleted, the topic grows: %s "
+                     "worker=%s",
+                     topic, partition, reason, k->worker);
+}
+
+static void judge_purge(struct io_kafka *k, rd_kafka_event_t *event)
+{
+    const rd_kafka_DeleteRecords_result_t *result = rd_kafka_event_DeleteRecords_result(event);
+    if (result == NULL) {
+        return;
+    }
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        complain_purge(k, "the input", -1, rd_kafka_event_error_string(event));
+        return;
+    }
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_DeleteRecords_result_offsets(result);
+    for (int i = 0; i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            complain_purge(k, list->elems[i].topic, (int)list->elems[i].partition,
+                           rd_kafka_err2str(list->elems[i].err));
+        }
+    }
+}
+
+void offsets_drain_purges(struct io_kafka *k)
+{
+    rd_kafka_event_t *event = NULL;
+    while ((event = rd_kafka_queue_poll(k->purge_results, 0)) != NULL) {
+        judge_purge(k, event);
+        rd_kafka_event_destroy(event);
+    }
+}
