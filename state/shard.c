@@ -51,7 +51,8 @@ static const unsigned char EMPTY_PACKED[2] = {0, 0};
 
 static bool is_empty_packed(struct span packed)
 {
-    return packed.size == sizeof(EMPTY_PACKED) && packed.data[0] == 0 && packed.data[1] == 0;
+    return packed.size == sizeof(EMPTY_PACKED) &&
+           memcmp(packed.data, EMPTY_PACKED, sizeof(EMPTY_PACKED)) == 0;
 }
 
 enum err shard_create(const struct policy_set *policies,
