@@ -297,6 +297,19 @@ void io_kafka_release(struct io *io, struct io_message *messages, size_t count)
     k->unreleased -= count;
 }
 
+static struct span io_header(struct io *io, const struct io_message *message, const char *name)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t size = 0;
+    (void)io;
+    if (rd_kafka_message_headers(message->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return SPAN_NONE;
+    }
+    return (struct span){value, size};
+}
+
 /* An event that is no message. Only what the consumer does not survive makes the io spent; the rest
  * (a broker away, a topic not there yet, a batch that cannot be unpacked) it tries again by itself.
  */
@@ -477,6 +490,7 @@ static void io_close(struct io *io)
 static const struct io_ops OPS = {
     .poll = io_poll,
     .release = io_kafka_release,
+    .header = io_header,
     .start = io_start,
     .pause = io_pause,
     .committed = offsets_committed,
@@ -598,7 +612,7 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
 
 static enum err open_producer(const struct io_config *config,
                               struct io_kafka *k,
-                              const volatile bool *stop)
+                              const atomic_bool *stop)
 {
     /* Deliveries must have failed before the broker gives the transaction up. */
     const struct number timeout = number(k->transaction_timeout_ms);
@@ -693,7 +707,7 @@ static enum err subscribe(const struct io_config *config, struct io_kafka *k)
 
 static enum err open_handles(const struct io_config *config,
                              struct io_kafka *k,
-                             const volatile bool *stop)
+                             const atomic_bool *stop)
 {
     enum err err = open_consumer(config, k);
     if (err == OK) {
@@ -742,7 +756,7 @@ static struct io_kafka *allocate(const struct io_config *config, struct io_handl
 
 enum err io_kafka_open(const struct io_config *config,
                        struct io_handler handler,
-                       const volatile bool *stop,
+                       const atomic_bool *stop,
                        struct io **out)
 {
     CHECK(config->input_count >= 1 && config->input_count <= IO_TOPICS_MAX);

@@ -120,7 +120,7 @@ void io_kafka_release(struct io *io, struct io_message *messages, size_t count);
 /* Makes a producer and settles what the former one under this transactional id left open. Retries
  * while the broker cannot be reached, until *stop or the deadline: ERR_TIMEOUT. ERR_REFUSED: the
  * broker says no (authorization, limits), logged. ERR_IO: this one is spent, try another. */
-MUST_USE enum err txn_open(struct io_kafka *k, const volatile bool *stop, int64_t deadline_mono_ms);
+MUST_USE enum err txn_open(struct io_kafka *k, const atomic_bool *stop, int64_t deadline_mono_ms);
 
 enum io_result txn_commit(struct io *io,
                           const struct io_record *records,

@@ -82,7 +82,7 @@ static enum err judge_init(struct io_kafka *k, rd_kafka_error_t *error)
 }
 
 static enum err init_transactions(struct io_kafka *k,
-                                  const volatile bool *stop,
+                                  const atomic_bool *stop,
                                   int64_t deadline_mono_ms)
 {
     for (;;) {
@@ -98,7 +98,7 @@ static enum err init_transactions(struct io_kafka *k,
     }
 }
 
-enum err txn_open(struct io_kafka *k, const volatile bool *stop, int64_t deadline_mono_ms)
+enum err txn_open(struct io_kafka *k, const atomic_bool *stop, int64_t deadline_mono_ms)
 {
     enum err err =
         client_open(RD_KAFKA_PRODUCER, rd_kafka_conf_dup(k->producer_conf), &k->producer);
@@ -123,7 +123,7 @@ enum err txn_open(struct io_kafka *k, const volatile bool *stop, int64_t deadlin
 
 static enum err renew_producer(struct io_kafka *k)
 {
-    static const volatile bool never;
+    static const atomic_bool never;
     close_producer(k);
     return txn_open(k, &never, client_mono_ms() + RENEW_TIMEOUT_MS);
 }
