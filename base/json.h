@@ -4,8 +4,7 @@
  *          whatever the bytes of the strings. Nothing is allocated. What does not fit sets
  *          `overflowed` of the writer, and the caller throws the output away.
  * Read:    the whole text is checked (simdjson finds the tokens) and becomes an array of nodes in
- *          the order of the text, so that a decoder walks plain C memory. Strings without escapes
- *          are not copied.
+ *          the order of the text, so that a decoder walks plain C memory.
  * Owns:    a reader owns its buffers: the steady loop allocates nothing once it has seen its
  *          largest text.
  * Limits:  JSON_NODES_MAX values a text; levels as given.
@@ -61,14 +60,24 @@ void json_member_int(struct json_writer *json, const char *key, int64_t value);
 
 enum { JSON_NODES_MAX = 64 * 1024 };
 
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JSON_ARRAY };
+enum json_kind {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INTEGER, /* fits int64_t */
+    JSON_REAL,    /* every other number; one that no double holds is refused */
+    JSON_STRING,
+    JSON_OBJECT,
+    JSON_ARRAY
+};
 
 /* A value. Its children follow it at once, each with its own children behind it; a key that stands
  * twice gives two children. */
 struct json_node {
     struct span key;  /* of a member of an object, unescaped; else SPAN_NONE */
-    struct span text; /* string: unescaped. number, bool: as it stands. Else SPAN_NONE */
-    uint32_t count;   /* nodes of this value, itself included */
+    struct span text; /* of a string, unescaped; else SPAN_NONE */
+    int64_t integer;  /* of an integer; of a bool 0 or 1 */
+    double real;
+    uint32_t count; /* nodes of this value, itself included */
     enum json_kind kind;
 };
 
@@ -86,16 +95,6 @@ static inline const struct json_node *json_next(const struct json_node *node)
     return node + node->count;
 }
 
-/* The string, SPAN_NONE if the value is none. */
-static inline struct span json_text(const struct json_node *node)
-{
-    return node->kind == JSON_STRING ? node->text : SPAN_NONE;
-}
-
-/* False, and *out untouched: no number, or none that fits (a fraction fits no integer). */
-bool json_to_int64(const struct json_node *node, int64_t *out);
-bool json_to_double(const struct json_node *node, double *out);
-
 struct json_reader;
 
 MUST_USE enum err json_reader_create(uint32_t depth_max, struct json_reader **out);
@@ -110,9 +109,8 @@ struct json_fault {
     size_t position;   /* in the text, in bytes */
 };
 
-/* Reads one text, a part of what was loaded: an object or an array, white space around it. The
- * nodes live until the next read; their spans until the next read or load. NULL: *fault says why.
- */
+/* Reads one text, a part of what was loaded, white space around it. The nodes and their spans are
+ * borrowed until the next read. NULL: *fault says why. */
 const struct json_node *json_read(struct json_reader *reader,
                                   struct span text,
                                   struct json_fault *fault);
