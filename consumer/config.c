@@ -1,10 +1,10 @@
-/* consumer/config.c - the table of keys, and what makes a struct config of it. See config.h.
+/* consumer/config.c - from a tree and the table of keys to a struct config. See config.h.
  *
- * A row binds one scalar of the tree to one field; its default goes the same way through the same
- * checks. Four things are no rows: `kafka` (librdkafka's properties, theirs to name), `input` (its
- * keys are the user's topics; `start` is the one scalar among them, topics are maps) and
- * `policy.tenants` (its keys are the user's tenants). What several keys must fulfil together stands
- * in check_together().
+ * A row of the table (config_table.c) binds one scalar of the tree to one field; its default goes
+ * the same way through the same checks. Four things are no rows: `kafka` (librdkafka's properties,
+ * theirs to name), `input` (its keys are the user's topics; `start` is the one scalar among them,
+ * topics are maps) and `policy.tenants` (its keys are the user's tenants). What several keys must
+ * fulfil together stands in check_together().
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,122 +16,15 @@
 #include <unistd.h>
 
 #include "classify/address.h"
-
-#define KIB INT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
+#include "consumer/config_override.h"
+#include "consumer/config_table.h"
 
 enum {
-    TOPIC_SIZE_MAX = 249,
-    PATH_SIZE_MAX = 128, /* of a key of ours, dotted */
-    ASSIGNMENT_SIZE_MAX = 4096,
     HOST_SIZE_MAX = 64,
     MESSAGE_TIMEOUT_PERCENT = 80, /* of the transaction's, as io_kafka sets it */
     MAX_POLL_INTERVAL_MS = 120000,
     HEARTBEAT_INTERVAL_MS = 3000,
     RESTORE_SLICE_MS = 5000, /* a worker that restores polls at least this often */
-};
-
-enum type {
-    TYPE_TEXT,
-    TYPE_NAME,  /* what may stand in names of topics, groups, files */
-    TYPE_TOPIC, /* the same, as Kafka has it */
-    TYPE_NUMBER,
-    TYPE_BOOL,
-    TYPE_DURATION,
-    TYPE_SIZE,
-    TYPE_CHOICE,
-};
-
-struct row {
-    const char *name;
-    const char *alias; /* the same key as Kafka's people spell it; NULL: none */
-    enum type type;
-    size_t offset;
-    const char *fallback; /* NULL: made from other keys, as `derived` says */
-    const char *derived;
-    int64_t min;
-    int64_t max;
-    const char *const *choices;
-    const char *sentence;
-};
-
-static const char *const STARTS[] = {"earliest", "latest", NULL};
-static const char *const SCOPES[] = {"global", "tenant", NULL};
-static const char *const PRESETS[] = {"default", "careful", "handshake", NULL};
-static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
-
-#define AT(field) offsetof(struct config, field)
-
-/* clang-format off */
-static const struct row ROWS[] = {
-    {"application_id", "application.id", TYPE_NAME, AT(application_id), "suppressd", NULL, 1, 100, NULL,
-     "Begins the names of groups, transactions and topics; all processes of one installation have the same."},
-    {"instance_id", "instance.id", TYPE_NAME, AT(instance_id), NULL, "the host name", 1, 100, NULL,
-     "Tells this process from the others, for good: two processes on one host must each have their own."},
-
-    {"workers.intake", NULL, TYPE_NUMBER, AT(workers_intake), "1", NULL, 0, CONFIG_WORKERS_MAX, NULL,
-     "Threads that read, decode and classify input records; 0 to leave that to other processes."},
-    {"workers.shard", NULL, TYPE_NUMBER, AT(workers_shard), "1", NULL, 0, CONFIG_WORKERS_MAX, NULL,
-     "Threads that remember and decide; more than topics.partitions in all processes together are idle."},
-
-    {"input.start", NULL, TYPE_CHOICE, AT(input_start), "earliest", NULL, 0, 0, STARTS,
-     "Where to begin in an input partition of which nothing has been committed yet."},
-
-    {"topics.events", NULL, TYPE_TOPIC, AT(topic_events), NULL, "APPLICATION_ID-events", 1, TOPIC_SIZE_MAX, NULL,
-     "Packed observations, from intake to shards."},
-    {"topics.changelog", NULL, TYPE_TOPIC, AT(topic_changelog), NULL, "APPLICATION_ID-changelog", 1, TOPIC_SIZE_MAX, NULL,
-     "What is remembered of each recipient; compacted."},
-    {"topics.suppressions", NULL, TYPE_TOPIC, AT(topic_suppressions), "suppressions", NULL, 1, TOPIC_SIZE_MAX, NULL,
-     "Who may not be mailed now; compacted; what senders follow."},
-    {"topics.decisions", NULL, TYPE_TOPIC, AT(topic_decisions), NULL, "APPLICATION_ID-decisions", 1, TOPIC_SIZE_MAX, NULL,
-     "Every suppress and release with the failures it rests on."},
-    {"topics.dead_letters", NULL, TYPE_TOPIC, AT(topic_dead_letters), NULL, "APPLICATION_ID-dead-letters", 1, TOPIC_SIZE_MAX, NULL,
-     "What could not be read, with the reason."},
-    {"topics.partitions", NULL, TYPE_NUMBER, AT(topic_partitions), "8", NULL, 1, CONFIG_SHARDS_MAX, NULL,
-     "The number of shards: partitions of events and changelog. For life: it cannot be changed later."},
-    {"topics.replication", NULL, TYPE_NUMBER, AT(topic_replication), "-1", NULL, -1, 32, NULL,
-     "Copies of each partition when topics are created; -1: as the broker's default.replication.factor has it."},
-
-    {"state.directory", NULL, TYPE_TEXT, AT(state_directory), "state-data", NULL, 1, 1000, NULL,
-     "Where snapshots are kept. They are a cache: the changelog topic is the truth."},
-    {"state.secret_file", NULL, TYPE_TEXT, AT(state_secret_file), NULL, "STATE.DIRECTORY/secret", 1, 1000, NULL,
-     "The key of the hash under which recipients are remembered; the same file for all processes."},
-    {"state.memory_limit", NULL, TYPE_SIZE, AT(state_memory_limit_bytes), "1G", NULL, 1 * MIB, 65536 * GIB, NULL,
-     "For what is remembered, over all shards of this process. At the limit shards pause, and nothing is forgotten."},
-
-    {"commit.interval", NULL, TYPE_DURATION, AT(commit_interval_ms), "100ms", NULL, 1, 10000, NULL,
-     "How often a worker commits; the time from event to decision is about twice this."},
-    {"session.timeout", NULL, TYPE_DURATION, AT(session_timeout_ms), "30s", NULL, 6000, 1800000, NULL,
-     "A process that is silent for longer loses its partitions; a restart within it moves nothing."},
-    {"transaction.timeout", NULL, TYPE_DURATION, AT(transaction_timeout_ms), "10s", NULL, 1000, 900000, NULL,
-     "The broker aborts a transaction that takes longer; a takeover may have to wait for it."},
-    {"watchdog.timeout", NULL, TYPE_DURATION, AT(watchdog_timeout_ms), "60s", NULL, 1000, 3600000, NULL,
-     "A worker that does not come round for so long ends the process, so that another one can go on."},
-
-    {"identity.keep_local_case", NULL, TYPE_BOOL, AT(identity_keep_local_case), "false", NULL, 0, 0, NULL,
-     "Ann@example.com and ann@example.com are two recipients."},
-    {"identity.prefer_original", NULL, TYPE_BOOL, AT(identity_prefer_original), "true", NULL, 0, 0, NULL,
-     "Take the address as the sender wrote it (ORCPT and its kin) before the one it was rewritten to."},
-
-    {"policy.preset", NULL, TYPE_CHOICE, AT(policy_preset), "default", NULL, 0, 0, PRESETS,
-     "Which rules judge: careful counts final failures only, handshake moreover gives more time."},
-    {"policy.mailbox_scope", NULL, TYPE_CHOICE, AT(policy_mailbox_scope), "global", NULL, 0, 0, SCOPES,
-     "Whether all tenants share what is known of a mailbox, or each has its own."},
-
-    {"log.level", NULL, TYPE_CHOICE, AT(log_level), "info", NULL, 0, 0, LEVELS,
-     "Lines below this level are not written."},
-};
-/* clang-format on */
-
-enum { ROW_COUNT = sizeof(ROWS) / sizeof(ROWS[0]) };
-
-static const char *const FREE_MAPS[] = {"kafka", "policy.tenants"};
-static const char *const INPUT_FIELDS[] = {"format", "commands"};
-
-enum {
-    FREE_MAP_COUNT = sizeof(FREE_MAPS) / sizeof(FREE_MAPS[0]),
-    INPUT_FIELD_COUNT = sizeof(INPUT_FIELDS) / sizeof(INPUT_FIELDS[0]),
 };
 
 /* Properties of the client that are ours, with what to do instead. */
@@ -214,27 +107,12 @@ static const char *join(struct reading *r, const char *a, const char *b)
 /* --- finding in the tree ------------------------------------------------------------------------
  */
 
-/* The next component of a dotted path, NUL-terminated; false at its end. */
-static bool next_component(const char **path, char out[PATH_SIZE_MAX])
-{
-    if (**path == '\0') {
-        return false;
-    }
-    const size_t size = strcspn(*path, ".");
-    CHECK(size < PATH_SIZE_MAX);
-    memcpy(out, *path, size);
-    out[size] = '\0';
-    *path += size;
-    *path += **path == '.';
-    return true;
-}
-
 /* NULL where the path leads nowhere; a wrong kind on the way was told by check_keys(). */
 static const struct yaml_node *find(const struct yaml_node *root, const char *path)
 {
-    char component[PATH_SIZE_MAX];
+    char component[CONFIG_PATH_SIZE_MAX];
     const struct yaml_node *node = root;
-    while (node != NULL && next_component(&path, component)) {
+    while (node != NULL && config_path_next(&path, component)) {
         node = node->kind == YAML_MAP ? yaml_find(node, component) : NULL;
     }
     return node;
@@ -247,81 +125,39 @@ static const struct yaml_node *find_or_root(const struct yaml_node *root, const 
     return node == NULL ? root : node;
 }
 
-static bool is_free_map(const char *path)
-{
-    for (size_t i = 0; i < FREE_MAP_COUNT; i++) {
-        if (strcmp(path, FREE_MAPS[i]) == 0) {
-            return true;
-        }
-    }
-    return strcmp(path, "input") == 0;
-}
-
-static bool is_below(const char *name, const char *path)
-{
-    const size_t size = strlen(path);
-    return name != NULL && strncmp(name, path, size) == 0 && name[size] == '.';
-}
-
-static bool is_key(const char *path)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strcmp(path, ROWS[i].name) == 0 ||
-            (ROWS[i].alias != NULL && strcmp(path, ROWS[i].alias) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_group(const char *path)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (is_below(ROWS[i].name, path) || is_below(ROWS[i].alias, path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *last_component(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot == NULL ? name : dot + 1;
-}
-
 /* --- unknown keys -------------------------------------------------------------------------------
  */
 
 /* The whole name of the key that the user may have meant, NULL if none is near. A sibling is
  * likelier than a key of the same name elsewhere. */
-static const char *meant_key(const char *path, struct span key, char out[PATH_SIZE_MAX])
+static const char *meant_key(const char *path, struct span key, char out[CONFIG_PATH_SIZE_MAX])
 {
     const size_t prefix_size = strlen(path) - key.size; /* with its dot, or 0 */
-    char siblings[ROW_COUNT + FREE_MAP_COUNT + 1][PATH_SIZE_MAX];
-    const char *names[ROW_COUNT + FREE_MAP_COUNT + 1];
+    char siblings[CONFIG_KEY_COUNT + CONFIG_FREE_MAP_COUNT + 1][CONFIG_PATH_SIZE_MAX];
+    const char *names[CONFIG_KEY_COUNT + CONFIG_FREE_MAP_COUNT + 1];
     size_t count = 0;
-    for (size_t i = 0; i < ROW_COUNT + FREE_MAP_COUNT; i++) {
-        const char *name = i < ROW_COUNT ? ROWS[i].name : FREE_MAPS[i - ROW_COUNT];
+    for (size_t i = 0; i < CONFIG_KEY_COUNT + CONFIG_FREE_MAP_COUNT; i++) {
+        const char *name =
+            i < CONFIG_KEY_COUNT ? CONFIG_KEYS[i].name : CONFIG_FREE_MAPS[i - CONFIG_KEY_COUNT];
         if (strncmp(name, path, prefix_size) == 0) {
             const char *rest = name + prefix_size;
-            (void)next_component(&rest, siblings[count]);
+            (void)config_path_next(&rest, siblings[count]);
             names[count] = siblings[count];
             count++;
         }
     }
     const char *near = yaml_did_you_mean(key, names, count);
     if (near != NULL) {
-        (void)snprintf(out, PATH_SIZE_MAX, "%.*s%s", (int)prefix_size, path, near);
+        (void)snprintf(out, CONFIG_PATH_SIZE_MAX, "%.*s%s", (int)prefix_size, path, near);
         return out;
     }
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        names[i] = last_component(ROWS[i].name);
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        names[i] = config_path_last(CONFIG_KEYS[i].name);
     }
-    near = yaml_did_you_mean(key, names, ROW_COUNT);
-    for (size_t i = 0; near != NULL && i < ROW_COUNT; i++) {
+    near = yaml_did_you_mean(key, names, CONFIG_KEY_COUNT);
+    for (size_t i = 0; near != NULL && i < CONFIG_KEY_COUNT; i++) {
         if (names[i] == near) {
-            return ROWS[i].name;
+            return CONFIG_KEYS[i].name;
         }
     }
     return NULL;
@@ -334,14 +170,14 @@ static bool has_dot(struct span key)
 
 static void unknown_key(struct yaml *yaml, const struct yaml_node *node, const char *path)
 {
-    if (has_dot(node->key) && (is_key(path) || is_group(path))) {
+    if (has_dot(node->key) && (config_is_key(path) || config_is_group(path))) {
         yaml_fault(yaml, node,
                    "each part of a name is a level of its own: write `%.*s:` and below "
                    "it, indented, what follows the dot",
                    (int)strcspn(node->key.data, "."), node->key.data);
         return;
     }
-    char memory[PATH_SIZE_MAX];
+    char memory[CONFIG_PATH_SIZE_MAX];
     const char *meant = meant_key(path, node->key, memory);
     if (meant != NULL) {
         yaml_fault(yaml, node, "there is no such key; did you mean `%s`?", meant);
@@ -350,23 +186,24 @@ static void unknown_key(struct yaml *yaml, const struct yaml_node *node, const c
     }
 }
 
-/* One level of maps that are ours; `prefix` is "" or ends with a dot. Depth: that of ROWS. */
+/* One level of maps that are ours; `prefix` is "" or ends with a dot. Depth: that of CONFIG_KEYS.
+ */
 static void check_keys(struct reading *r, const struct yaml_node *map, const char *prefix)
 {
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
-        char path[PATH_SIZE_MAX];
+        char path[CONFIG_PATH_SIZE_MAX];
         const int size = snprintf(path, sizeof(path), "%s%s", prefix, node->key.data);
         const bool is_whole = size >= 0 && (size_t)size + 1 < sizeof(path);
-        if (is_whole && is_free_map(path)) {
+        if (is_whole && config_is_free_map(path)) {
             (void)yaml_to_map(r->yaml, yaml_find(map, node->key.data));
-        } else if (is_whole && is_group(path) && !has_dot(node->key)) {
+        } else if (is_whole && config_is_group(path) && !has_dot(node->key)) {
             const struct yaml_node *group = yaml_to_map(r->yaml, yaml_find(map, node->key.data));
             if (group != NULL) {
                 path[size] = '.';
                 path[size + 1] = '\0';
                 check_keys(r, group, path);
             }
-        } else if (!is_whole || !is_key(path) || has_dot(node->key)) {
+        } else if (!is_whole || !config_is_key(path) || has_dot(node->key)) {
             unknown_key(r->yaml, node, is_whole ? path : node->key.data);
         }
     }
@@ -388,12 +225,12 @@ static bool is_name(struct span text)
 
 static bool is_topic(struct span text)
 {
-    return is_name(text) && text.size <= TOPIC_SIZE_MAX && !span_equal(text, SPAN(".")) &&
+    return is_name(text) && text.size <= CONFIG_TOPIC_SIZE_MAX && !span_equal(text, SPAN(".")) &&
            !span_equal(text, SPAN(".."));
 }
 
 static bool bind_text(struct yaml *yaml,
-                      const struct row *row,
+                      const struct config_key *row,
                       const struct yaml_node *node,
                       const char **out)
 {
@@ -417,7 +254,7 @@ static bool bind_text(struct yaml *yaml,
 }
 
 static bool bind_choice(struct yaml *yaml,
-                        const struct row *row,
+                        const struct config_key *row,
                         const struct yaml_node *node,
                         void *field)
 {
@@ -436,7 +273,7 @@ static bool bind_choice(struct yaml *yaml,
 }
 
 static bool bind(struct yaml *yaml,
-                 const struct row *row,
+                 const struct config_key *row,
                  const struct yaml_node *node,
                  struct config *config)
 {
@@ -463,8 +300,8 @@ static bool bind(struct yaml *yaml,
 
 static void bind_rows(struct reading *r)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        const struct row *row = &ROWS[i];
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const struct config_key *row = &CONFIG_KEYS[i];
         if (row->fallback != NULL) {
             const struct yaml_node fallback = {.kind = YAML_SCALAR,
                                                .plain = true,
@@ -478,7 +315,8 @@ static void bind_rows(struct reading *r)
             node = find(r->root, row->alias);
         }
         const bool is_topic_of_that_name = /* input.start */
-            row->offset == AT(input_start) && node != NULL && node->kind == YAML_MAP;
+            row->offset == offsetof(struct config, input_start) && node != NULL &&
+            node->kind == YAML_MAP;
         if (node != NULL && !is_topic_of_that_name) {
             (void)bind(r->yaml, row, node, r->config);
         }
@@ -602,7 +440,7 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         yaml_fault(yaml, node,
                    "no name of a Kafka topic: letters, digits, `.`, `_` and `-`, at "
                    "most %d",
-                   TOPIC_SIZE_MAX);
+                   CONFIG_TOPIC_SIZE_MAX);
         return false;
     }
     const struct yaml_node *format = node;
@@ -610,7 +448,7 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         if (yaml_to_map(yaml, node) == NULL) {
             return false;
         }
-        yaml_known_keys(yaml, node, INPUT_FIELDS, INPUT_FIELD_COUNT);
+        yaml_known_keys(yaml, node, CONFIG_INPUT_FIELDS, CONFIG_INPUT_FIELD_COUNT);
         (void)yaml_to_bool(yaml, yaml_find(node, "commands"), &input->commands);
         format = yaml_find(node, "format");
     }
@@ -669,7 +507,7 @@ static bool read_tenant(struct reading *r,
         return false;
     }
     size_t preset = 0;
-    if (!yaml_to_choice(r->yaml, node, PRESETS, CONFIG_PRESET_HANDSHAKE + 1, &preset)) {
+    if (!yaml_to_choice(r->yaml, node, CONFIG_PRESETS, CONFIG_PRESET_HANDSHAKE + 1, &preset)) {
         return false;
     }
     char *copy = take_memory(r, name.size + 1, 1);
@@ -815,16 +653,23 @@ static bool has_input(const struct reading *r)
     return false;
 }
 
+/* What check_keys() has told already needs no second fault. */
+static bool is_other_than_map(const struct reading *r, const char *path)
+{
+    const struct yaml_node *node = find(r->root, path);
+    return node != NULL && node->kind != YAML_MAP;
+}
+
 static void check_kafka_is_there(struct reading *r)
 {
     const struct config *config = r->config;
-    if (!has_property(config, "bootstrap.servers") &&
+    if (!is_other_than_map(r, "kafka") && !has_property(config, "bootstrap.servers") &&
         !has_property(config, "metadata.broker.list")) {
         yaml_fault(r->yaml, find_or_root(r->root, "kafka"),
                    "where is Kafka? Say `bootstrap.servers: HOST:9092` below `kafka:`, or --set "
                    "kafka.bootstrap.servers=HOST:9092");
     }
-    if (config->workers_intake > 0 && !has_input(r)) {
+    if (config->workers_intake > 0 && !is_other_than_map(r, "input") && !has_input(r)) {
         yaml_fault(r->yaml, find_or_root(r->root, "input"),
                    "which topics hold the mail events? Say `TOPIC: {format: kumomta}` below "
                    "`input:`, or --set input.TOPIC.format=kumomta, or workers.intake=0");
@@ -843,90 +688,6 @@ static void check_together(struct reading *r, bool without_kafka)
                        "without any worker there is nothing to do: raise workers.intake or "
                        "workers.shard");
         }
-    }
-}
-
-/* --- overrides ----------------------------------------------------------------------------------
- */
-
-/* input.mail.events.format=kumomta: topics have dots in their names, so the last component is the
- * field if it is one, and all before it is the topic; a value that is a map, and a last component
- * that is no field, mean that all of it is the topic. input.start is itself. Writes what yaml_set()
- * understands without guessing. */
-static void quote_topic(const char *assignment, char out[ASSIGNMENT_SIZE_MAX])
-{
-    const char *value = strchr(assignment, '=');
-    (void)snprintf(out, ASSIGNMENT_SIZE_MAX, "%s", assignment);
-    if (value == NULL || !is_below(assignment, "input") ||
-        memchr(assignment, '"', (size_t)(value - assignment)) != NULL) {
-        return;
-    }
-    const char *topic = assignment + strlen("input.");
-    const int size = (int)(value - topic);
-    if (size <= 0 || strncmp(topic, "start=", strlen("start=")) == 0) {
-        return;
-    }
-    const char *dot = memrchr(topic, '.', (size_t)size);
-    for (size_t i = 0; dot != NULL && value[1] != '{' && i < INPUT_FIELD_COUNT; i++) {
-        const struct span field = {dot + 1, (size_t)(value - dot - 1)};
-        if (span_equal(field, span_of(INPUT_FIELDS[i]))) {
-            (void)snprintf(out, ASSIGNMENT_SIZE_MAX, "input.\"%.*s\"%s", (int)(dot - topic), topic,
-                           dot);
-            return;
-        }
-    }
-    (void)snprintf(out, ASSIGNMENT_SIZE_MAX, "input.\"%.*s\"%s", size, topic, value);
-}
-
-/* SUPPRESSD_STATE__MEMORY_LIMIT=2G: two underscores part levels; in names of the client's
- * properties one stands for a dot (SUPPRESSD_KAFKA__SASL_PASSWORD). Anything else that begins so is
- * not ours: Kubernetes puts SUPPRESSD_PORT and its like into every pod beside a service of that
- * name. Writes the assignment; false: not for us. */
-static bool from_environment(const char *variable, char out[ASSIGNMENT_SIZE_MAX])
-{
-    static const char PREFIX[] = "SUPPRESSD_";
-    const char *value = strchr(variable, '=');
-    if (strncmp(variable, PREFIX, sizeof(PREFIX) - 1) != 0 || value == NULL ||
-        strlen(variable) >= ASSIGNMENT_SIZE_MAX) {
-        return false;
-    }
-    size_t size = 0;
-    bool has_levels = false;
-    for (const char *c = variable + sizeof(PREFIX) - 1; c < value; c++) {
-        const bool parts = c[0] == '_' && c[1] == '_';
-        const bool in_property = size >= 6 && memcmp(out, "kafka.", 6) == 0;
-        has_levels = has_levels || parts;
-        out[size++] = (char)(parts || (in_property && *c == '_') ? '.' : tolower(*c));
-        c += parts;
-    }
-    out[size] = '\0';
-    const bool is_ours = has_levels || is_key(out);
-    (void)snprintf(out + size, ASSIGNMENT_SIZE_MAX - size, "%s", value);
-    return is_ours;
-}
-
-static void set_one(struct yaml *yaml, const char *assignment)
-{
-    char quoted[ASSIGNMENT_SIZE_MAX];
-    if (strlen(assignment) > ASSIGNMENT_SIZE_MAX / 2 - 2) {
-        yaml_fault(yaml, yaml_root(yaml), "too long for --set: %.40s...", assignment);
-        return;
-    }
-    quote_topic(assignment, quoted);
-    yaml_set(yaml, quoted, &(const struct free_maps){FREE_MAPS, FREE_MAP_COUNT});
-}
-
-static void set_overrides(struct yaml *yaml, const struct config_sources *sources)
-{
-    for (const char *const *variable = sources->environment; variable != NULL && *variable != NULL;
-         variable++) {
-        char assignment[ASSIGNMENT_SIZE_MAX];
-        if (from_environment(*variable, assignment)) {
-            set_one(yaml, assignment);
-        }
-    }
-    for (size_t i = 0; i < sources->assignment_count; i++) {
-        set_one(yaml, sources->assignments[i]);
     }
 }
 
@@ -949,7 +710,7 @@ static void free_config(struct config *config)
 
 enum err config_read(struct yaml *yaml, struct config_sources sources, struct config **out)
 {
-    set_overrides(yaml, &sources);
+    config_override(yaml, &sources);
     struct config *config = calloc(1, sizeof(*config));
     if (config == NULL) {
         return ERR_NO_MEMORY;
@@ -1007,114 +768,5 @@ void config_destroy(struct config **config)
 const char *config_preset_name(enum config_preset preset)
 {
     CHECK(preset <= CONFIG_PRESET_HANDSHAKE);
-    return PRESETS[preset];
-}
-
-/* --- the same table for people ------------------------------------------------------------------
- */
-
-/* From large to small, the last is 1. */
-struct unit {
-    int64_t size;
-    const char *name;
-};
-
-static const struct unit NUMBER_UNITS[] = {{1, ""}};
-static const struct unit SIZE_UNITS[] = {{GIB, "G"}, {MIB, "M"}, {1, ""}};
-static const struct unit DURATION_UNITS[] = {{60000, "m"}, {1000, "s"}, {1, "ms"}};
-
-static void print_amount(FILE *out, enum type type, int64_t amount)
-{
-    const struct unit *unit = type == TYPE_DURATION ? DURATION_UNITS
-                              : type == TYPE_SIZE   ? SIZE_UNITS
-                                                    : NUMBER_UNITS;
-    while (unit->size > 1 && (amount == 0 || amount % unit->size != 0)) {
-        unit++;
-    }
-    (void)fprintf(out, "%" PRId64 "%s", amount / unit->size, unit->name);
-}
-
-static void print_bounds(FILE *out, const struct row *row)
-{
-    switch (row->type) {
-    case TYPE_NUMBER:
-    case TYPE_DURATION:
-    case TYPE_SIZE:
-        (void)fputs("; ", out);
-        print_amount(out, row->type, row->min);
-        (void)fputs(" to ", out);
-        print_amount(out, row->type, row->max);
-        break;
-    case TYPE_CHOICE:
-        for (size_t i = 0; row->choices[i] != NULL; i++) {
-            (void)fprintf(out, "%s%s", i == 0 ? "; " : " | ", row->choices[i]);
-        }
-        break;
-    case TYPE_TEXT:
-    case TYPE_NAME:
-    case TYPE_TOPIC:
-    case TYPE_BOOL:
-        break;
-    }
-}
-
-/* The maps that are no rows, told where their neighbours stand. */
-static const struct {
-    const char *before; /* the row that they precede */
-    const char *name;
-    const char *sentence;
-} MAPS[] = {
-    {"input.start", "kafka.PROPERTY",
-     "Any property of librdkafka, verbatim; bootstrap.servers is the one that is needed."},
-    {"input.start", "input.TOPIC",
-     "{format: FORMAT, commands: false}: a topic of mail events; commands: true lets it carry an "
-     "operator's suppress and release."},
-    {"log.level", "policy.tenants.TENANT",
-     "The preset of a tenant that is judged by rules of its own."},
-};
-
-static void print_maps_before(FILE *out, const char *row)
-{
-    for (size_t i = 0; i < sizeof(MAPS) / sizeof(MAPS[0]); i++) {
-        if (strcmp(MAPS[i].before, row) == 0) {
-            (void)fprintf(out, "  %s\n      %s\n", MAPS[i].name, MAPS[i].sentence);
-        }
-    }
-}
-
-void config_print_keys(FILE *out)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        const struct row *row = &ROWS[i];
-        print_maps_before(out, row->name);
-        (void)fprintf(out, "  %s = %s", row->name,
-                      row->fallback != NULL ? row->fallback : row->derived);
-        print_bounds(out, row);
-        (void)fprintf(out, "\n      %s\n", row->sentence);
-    }
-}
-
-/* Rows of one group stand together in the table. What is derived is left out behind its `#`. */
-void config_print_example(FILE *out)
-{
-    (void)fputs("# What holds if nothing is said. `kafka` and `input` are yours to fill in.\n"
-                "kafka:\n  bootstrap.servers: localhost:9092\n",
-                out);
-    char open[PATH_SIZE_MAX] = "";
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        const struct row *row = &ROWS[i];
-        const char *rest = row->name;
-        char group[PATH_SIZE_MAX];
-        (void)next_component(&rest, group);
-        const bool is_nested = *rest != '\0';
-        if (is_nested && strcmp(group, open) != 0) {
-            (void)fprintf(out, "%s:\n", group);
-            memcpy(open, group, sizeof(open));
-        }
-        const char *indent = is_nested ? "  " : "";
-        (void)fprintf(out, "%s# %s\n", indent, row->sentence);
-        (void)fprintf(out, "%s%s%s: %s\n", indent, row->fallback != NULL ? "" : "# ",
-                      last_component(row->name),
-                      row->fallback != NULL ? row->fallback : row->derived);
-    }
+    return CONFIG_PRESETS[preset];
 }

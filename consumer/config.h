@@ -1,6 +1,6 @@
 /* consumer/config.h - what the user decided: every key of the configuration, read and checked.
  *
- * The keys stand in one table in config.c: name, type, default, bounds, one sentence. The help
+ * The keys stand in one table, config_table.c: name, type, default, bounds, one sentence. The help
  * text, the example file and the checks come from it. Sources, the later over the earlier: the
  * defaults, the file (YAML), the environment (SUPPRESSD_COMMIT__INTERVAL=1s), --set
  * commit.interval=1s.

@@ -276,6 +276,8 @@ static void a_scalar_where_keys_belong_is_one_fault(void **state)
     (void)state;
     assert_one_fault(read_text(MINIMAL "workers: 3\n"), "s.yaml:4: ", "");
     assert_one_fault(read_text(MINIMAL "policy: {tenants: careful}\n"), "s.yaml:4: ", "");
+    assert_one_fault(read_text("instance_id: a\nkafka: k1\ninput: {mail: native}\n"),
+                     "s.yaml:2: ", "");
 }
 
 static void a_null_says_nothing(void **state)
@@ -460,6 +462,21 @@ static void set_finds_the_topic_before_a_known_field(void **state)
     assert_input_set("input.format.commands=false", "format", false);
 }
 
+static void set_takes_an_input_in_two_steps(void **state)
+{
+    (void)state;
+    static const char *const SETS[] = {"input.mail.events=native",
+                                       "input.mail.events.commands=true"};
+    struct reading r =
+        read_sources("instance_id: a\nkafka: {bootstrap.servers: k}\n",
+                     (struct config_sources){.assignments = SETS, .assignment_count = 2});
+    assert_int_equal(r.err, OK);
+    assert_int_equal(r.config->input_count, 1);
+    assert_string_equal(r.config->inputs[0].topic, "mail.events");
+    assert_true(r.config->inputs[0].commands);
+    done(&r);
+}
+
 static void set_of_the_start_is_no_topic(void **state)
 {
     (void)state;
@@ -635,6 +652,7 @@ int main(void)
         cmocka_unit_test(set_goes_over_the_file),
         cmocka_unit_test(set_names_tenants_and_properties_with_dots),
         cmocka_unit_test(set_finds_the_topic_before_a_known_field),
+        cmocka_unit_test(set_takes_an_input_in_two_steps),
         cmocka_unit_test(set_of_the_start_is_no_topic),
         cmocka_unit_test(a_fault_of_set_names_the_assignment),
         cmocka_unit_test(the_environment_is_between_file_and_set),
