@@ -433,11 +433,11 @@ static void close_consumer(struct io_kafka *k, int64_t deadline)
  * back here: as lost, nothing of it can be committed any more. */
 static void revoke_rest(struct io_kafka *k)
 {
-    for (uint16_t topic = 0; topic < k->input_count; topic++) {
+    for (size_t topic = 0; topic < k->input_count; topic++) {
         for (int32_t i = 0; i < k->slot_count[topic]; i++) {
             struct slot *slot = &k->slots[topic][i];
             if (slot->state != SLOT_FOREIGN) {
-                const struct io_partition partition = {topic, i};
+                const struct io_partition partition = {(uint16_t)topic, i};
                 k->handler.revoked(k->handler.context, &partition, 1, true);
                 set_state(k, slot, SLOT_FOREIGN);
             }
