@@ -21,9 +21,9 @@
 
 enum {
     HOST_SIZE_MAX = 64,
-    MESSAGE_TIMEOUT_PERCENT = 80, /* of the transaction's, as io_kafka sets it */
-    MAX_POLL_INTERVAL_MS = 120000,
-    HEARTBEAT_INTERVAL_MS = 3000,
+    MESSAGE_TIMEOUT_PERCENT = 80,  /* of the transaction's, as io_kafka sets it */
+    MAX_POLL_INTERVAL_MS = 120000, /* but not less than a session, as io_kafka sets it */
+    HEARTBEATS_PER_SESSION = 10,
     RESTORE_SLICE_MS = 5000, /* a worker that restores polls at least this often */
 };
 
@@ -46,6 +46,10 @@ static const struct {
     {"partitioner", "it is murmur2, as Java clients have it; with any other a release would not "
                     "find what it releases"},
     {"enable.idempotence", "it is always on"},
+    {"enable.partition.eof", "the readers of logs need it, the others must not have it"},
+    {"delivery.report.only.error", "only failed deliveries are looked at, and they must be"},
+    {"allow.auto.create.topics",
+     "topics with the broker's defaults would lose data; see `suppressd topics --create`"},
     {"acks", "it is always all"},
     {"request.required.acks", "it is always all"},
     {"session.timeout.ms", "set session.timeout"},
@@ -596,9 +600,12 @@ static void check_times(struct reading *r)
     const int64_t message_ms = property_ms(
         config, "message.timeout.ms",
         property_ms(config, "delivery.timeout.ms", transaction_ms * MESSAGE_TIMEOUT_PERCENT / 100));
-    const int64_t poll_ms = property_ms(config, "max.poll.interval.ms", MAX_POLL_INTERVAL_MS);
+    const int64_t session_ms = config->session_timeout_ms;
+    const int64_t poll_ms =
+        property_ms(config, "max.poll.interval.ms",
+                    session_ms > MAX_POLL_INTERVAL_MS ? session_ms : MAX_POLL_INTERVAL_MS);
     const int64_t heartbeat_ms =
-        property_ms(config, "heartbeat.interval.ms", HEARTBEAT_INTERVAL_MS);
+        property_ms(config, "heartbeat.interval.ms", session_ms / HEARTBEATS_PER_SESSION);
     const struct {
         bool holds;
         const char *path;
@@ -613,10 +620,10 @@ static void check_times(struct reading *r)
          "transaction.timeout",
          "must be at least 15 s shorter than kafka.max.poll.interval.ms "
          "(default 120000), or a worker that waits for another's transaction loses its partitions"},
-        {config->session_timeout_ms <= poll_ms, "session.timeout",
-         "may not be longer than kafka.max.poll.interval.ms (default 120000)"},
-        {heartbeat_ms * 3 <= config->session_timeout_ms, "session.timeout",
-         "must be at least three times kafka.heartbeat.interval.ms (default 3000)"},
+        {session_ms <= poll_ms, "session.timeout",
+         "may not be longer than kafka.max.poll.interval.ms"},
+        {heartbeat_ms * 3 <= session_ms, "session.timeout",
+         "must be at least three times kafka.heartbeat.interval.ms"},
         {config->watchdog_timeout_ms > transaction_ms + CONFIG_BROKER_SWEEP_MS, "watchdog.timeout",
          "must be more than 10 s longer than transaction.timeout, or it ends "
          "processes that only wait for the broker"},

@@ -532,8 +532,6 @@ static void timeouts_out_of_order_are_refused(void **state)
     static const char *const CASES[][2] = {
         {"commit: {interval: 3s}\n", "a quarter"},
         {"transaction: {timeout: 105s}\nwatchdog: {timeout: 3m}\n", "max.poll.interval.ms"},
-        {"session: {timeout: 3m}\n", "max.poll.interval.ms"},
-        {"session: {timeout: 8s}\n", "heartbeat"},
         {"watchdog: {timeout: 20s}\n", "than transaction.timeout"},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
@@ -548,6 +546,12 @@ static void the_users_own_properties_count_in_the_order_of_timeouts(void **state
     (void)state;
     assert_one_fault(read_set(MINIMAL, "kafka.message.timeout.ms=10000"),
                      "s.yaml:", "transaction.timeout must be longer");
+    assert_one_fault(
+        read_set(MINIMAL "session: {timeout: 90s}\n", "kafka.max.poll.interval.ms=60000"),
+        "s.yaml:4: session.timeout: ", "max.poll.interval.ms");
+    assert_one_fault(
+        read_set(MINIMAL "session: {timeout: 8s}\n", "kafka.heartbeat.interval.ms=3000"),
+        "s.yaml:4: session.timeout: ", "heartbeat");
     static const char *const SETS[] = {"kafka.max.poll.interval.ms=300000", "session.timeout=3m"};
     struct reading r =
         read_sources(MINIMAL, (struct config_sources){.assignments = SETS, .assignment_count = 2});
