@@ -518,12 +518,14 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
                      rd_kafka_err2name((rd_kafka_resp_err_t)code), rd_kafka_name(rk));
 }
 
-/* Only failures are reported (delivery.report.only.error). */
+/* Only failures are reported (delivery.report.only.error). What was purged is no cause: the
+ * producer failed for another reason, which its next call tells. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
     struct io_kafka *k = opaque;
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+    if (message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+        message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT &&
         k->undelivered == RD_KAFKA_RESP_ERR_NO_ERROR) {
         k->undelivered = message->err;
         k->undelivered_topic = rd_kafka_topic_name(message->rkt);
@@ -573,6 +575,8 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
         {"session.timeout.ms", session.text},
         {"heartbeat.interval.ms", heartbeat.text},
         {"max.poll.interval.ms", poll_interval.text},
+        /* A partition that is started waits for the fetch that is out: not 500 ms. */
+        {"fetch.wait.max.ms", "100"},
         {"socket.nagle.disable", "true"},
         {"enable.metrics.push", "false"},
     };
