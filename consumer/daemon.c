@@ -188,6 +188,23 @@ static uint64_t total(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+bool daemon_has_decided(const struct daemon *daemon, uint64_t records)
+{
+    uint64_t taken = 0;
+    uint64_t routed = 0;
+    uint64_t decided = 0;
+    for (size_t i = 0; i < daemon->member_count; i++) {
+        const struct member *member = &daemon->members[i];
+        if (member->intake != NULL) {
+            taken += total(&intake_role_totals(member->intake)->records);
+            routed += total(&intake_role_totals(member->intake)->routed);
+        } else {
+            decided += total(&shard_role_totals(member->shard)->observations);
+        }
+    }
+    return taken >= records && decided >= routed;
+}
+
 static void log_intake(const struct member *member, const char *doing)
 {
     const struct intake_totals *t = intake_role_totals(member->intake);

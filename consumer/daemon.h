@@ -28,5 +28,8 @@ enum err daemon_check(struct daemon *daemon);
  * or OK. */
 enum err daemon_stop(struct daemon **daemon);
 
+/* Have so many records been taken, and all that they led to been decided? For the demo. */
+bool daemon_has_decided(const struct daemon *daemon, uint64_t records);
+
 /* One line per worker: what it does now and has done. */
 void daemon_log_status(const struct daemon *daemon);

@@ -142,7 +142,8 @@ const struct command COMMAND_RUN = {
         "  -c, --config FILE     configuration (YAML)\n"
         "      --set KEY=VALUE   overrides a key, as in --set policy.preset=careful\n\n"
         "Signals: TERM or INT commits, leaves the groups and ends; a second one ends at once.\n"
-        "Exit code: 0 after a signal, 64 usage, 69 the broker does not answer, 78 configuration or\n"
+        "Exit code: 0 after a signal, 64 usage, 69 the broker does not answer, 78 configuration "
+        "or\n"
         "state that it refuses, 70 a worker hung and the process must be started anew.\n",
     .run = run,
 };
