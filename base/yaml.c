@@ -517,7 +517,7 @@ enum err yaml_open(const char *path, struct yaml **out)
     if (memory == NULL) {
         return ERR_NO_MEMORY;
     }
-    size_t size;
+    size_t size = 0;
     enum err err = read_all(path, memory, capacity, &size);
     if (err == OK) {
         err = yaml_parse(path, (struct span){memory, size}, out);

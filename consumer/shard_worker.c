@@ -47,6 +47,7 @@ struct shard_role {
     struct counts counts; /* of this transaction */
     struct shard_totals totals;
     long long limit_logged_ms;
+    int32_t reading; /* the partition that the io's one log reader was opened for last */
     /* while a message is applied */
     struct worker *worker;
 };
@@ -381,6 +382,10 @@ static enum err prepare(void *context, struct worker *worker, struct held *held)
         }
     }
     struct own *own = held->own;
+    if (own->restore.is_reading && role->reading != held->partition.partition) {
+        own->restore.is_reading = false; /* another has taken the log reader: begin where it was */
+    }
+    role->reading = held->partition.partition;
     worker_set_activity(worker, own->restore.is_reading ? WORKER_RESTORING : WORKER_WAITING);
     const enum err err = restore_step(&own->restore, worker_io(worker), own->shard, &held->next);
     worker_set_activity(worker, WORKER_POLLING);

@@ -141,8 +141,12 @@ void worker_set_activity(struct worker *worker, enum worker_activity activity)
     atomic_store_explicit(&worker->status.activity, (int)activity, memory_order_relaxed);
 }
 
-static void pause_ms(int64_t ms)
+static void pause_ms(const struct worker *worker, int64_t ms)
 {
+    if (worker->config.pause != NULL) {
+        worker->config.pause(ms);
+        return;
+    }
     const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
     nanosleep(&pause, NULL);
 }
@@ -345,7 +349,7 @@ static void commit(struct worker *worker)
             return;
         }
         if (commit_once(worker) == IO_ABORTED) {
-            pause_ms((int64_t)ABORT_PAUSE_MS * i);
+            pause_ms(worker, (int64_t)ABORT_PAUSE_MS * i);
             apply_again(worker);
         }
     }
@@ -577,7 +581,7 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
             mono_ms() - opened_ms > FENCED_WINDOW_MS ? REOPEN_PAUSE_FIRST_MS : reopen_pause_ms;
         log_info("starting anew worker=%s pause_ms=%lld", worker->config.io.worker,
                  (long long)reopen_pause_ms);
-        pause_ms(reopen_pause_ms);
+        pause_ms(worker, reopen_pause_ms);
         reopen_pause_ms =
             reopen_pause_ms * 3 < REOPEN_PAUSE_MAX_MS ? reopen_pause_ms * 3 : REOPEN_PAUSE_MAX_MS;
     }

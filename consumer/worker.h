@@ -82,6 +82,8 @@ struct worker_config {
                      struct io_handler handler,
                      const atomic_bool *stop,
                      struct io **out);
+    /* between tries; NULL: sleeps */
+    void (*pause)(int64_t ms);
 };
 
 /* What others may read of a worker at any time; relaxed: each is a fact of its own. */

@@ -1,0 +1,648 @@
+/* tests/test_cycle.c - the shard worker on a simulated Kafka with seeded faults: whatever is
+ * aborted, in doubt, fenced, revoked or lost, the decisions are those of a run without faults, each
+ * once and in order.
+ *
+ * The simulation is the smallest that can tell: logs, committed offsets, transactions that happen
+ * wholly or not at all, and an io whose every call may fail in the ways that io.h names. TEST_SEED
+ * repeats a run.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "consumer/shard_worker.h"
+
+#include "base/log.h"
+#include "consumer/worker.h"
+#include "state/block.h"
+#include "state/shard.h"
+
+#include "tests/check.h"
+
+#define START_MS INT64_C(1728000000000)
+
+enum {
+    PARTITIONS = 3,
+    BLOCKS = 40,
+    OBSERVATIONS = 12,
+    LOG_MAX = 100000,
+    SECRET_CHECK = 99,
+    RUNS = 300,
+};
+
+/* --- the broker ---------------------------------------------------------------------------------
+ */
+
+struct entry {
+    char *key;
+    size_t key_size;
+    char *value; /* NULL: a tombstone */
+    size_t value_size;
+};
+
+struct sim_log {
+    struct entry *entries;
+    size_t count;
+};
+
+struct broker {
+    struct chance chance;
+    unsigned faults_in_100; /* how often a call misbehaves */
+    struct sim_log events[PARTITIONS];
+    struct sim_log changelog[PARTITIONS];
+    struct sim_log suppressions;
+    struct sim_log decisions;
+    int64_t committed[PARTITIONS];
+    atomic_bool stop;
+    unsigned polls;
+    unsigned aborted;
+    unsigned doubts;
+    unsigned fatals;
+    unsigned revocations;
+};
+
+/* One life of a worker's io. */
+struct sim_io {
+    struct io io;
+    struct io_handler handler;
+    struct broker *broker;
+    bool is_held[PARTITIONS];
+    bool is_started[PARTITIONS];
+    int64_t position[PARTITIONS];
+    struct io_partition log;
+    int64_t log_position;
+};
+
+static struct broker *the_broker;
+
+static struct sim_log log_new(void)
+{
+    return (struct sim_log){.entries = calloc(LOG_MAX, sizeof(struct entry))};
+}
+
+static void log_free(struct sim_log *log)
+{
+    for (size_t i = 0; i < log->count; i++) {
+        free(log->entries[i].key);
+        free(log->entries[i].value);
+    }
+    free(log->entries);
+}
+
+static char *copy(struct span bytes)
+{
+    char *memory = malloc(bytes.size + 1);
+    if (bytes.size > 0) {
+        memcpy(memory, bytes.data, bytes.size);
+    }
+    return memory;
+}
+
+static void log_append(struct sim_log *log, struct span key, struct span value, bool is_tombstone)
+{
+    assert_true(log->count < LOG_MAX);
+    log->entries[log->count++] = (struct entry){
+        .key = copy(key),
+        .key_size = key.size,
+        .value = is_tombstone ? NULL : copy(value),
+        .value_size = value.size,
+    };
+}
+
+static bool misbehaves(struct broker *broker)
+{
+    return chance_below(&broker->chance, 100) < broker->faults_in_100;
+}
+
+static void message_of(const struct sim_log *log,
+                       struct io_partition partition,
+                       int64_t offset,
+                       struct io_message *out)
+{
+    const struct entry *entry = &log->entries[offset];
+    *out = (struct io_message){
+        .topic = partition.topic,
+        .partition = partition.partition,
+        .offset = offset,
+        .timestamp_ms = START_MS,
+        .is_tombstone = entry->value == NULL,
+        .key = {entry->key, entry->key_size},
+        .value = {entry->value, entry->value_size},
+    };
+}
+
+/* --- the io
+ * --------------------------------------------------------------------------------------- */
+
+static void change_assignment(struct sim_io *io)
+{
+    struct broker *broker = io->broker;
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        const struct io_partition partition = {0, p};
+        if (!io->is_held[p]) {
+            io->is_held[p] = true;
+            io->handler.assigned(io->handler.context, &partition, 1);
+        } else if (misbehaves(broker) && chance_below(&broker->chance, 8) == 0) {
+            broker->revocations++;
+            io->handler.revoked(io->handler.context, &partition, 1,
+                                chance_below(&broker->chance, 2) == 0);
+            io->is_held[p] = false;
+            io->is_started[p] = false;
+        }
+    }
+}
+
+static void look_for_end(struct broker *broker)
+{
+    bool at_end = true;
+    for (int p = 0; p < PARTITIONS; p++) {
+        at_end = at_end && broker->committed[p] == (int64_t)broker->events[p].count;
+    }
+    if (at_end) {
+        atomic_store(&broker->stop, true);
+    }
+}
+
+static int sim_poll(struct io *base, struct io_message *messages, size_t max, int timeout_ms)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    struct broker *broker = io->broker;
+    int count = 0;
+    (void)timeout_ms;
+    broker->polls++;
+    assert_true(broker->polls < 1000000);
+    /* more would be two processes with one id, and the worker would rightly refuse to go on */
+    if (misbehaves(broker) && chance_below(&broker->chance, 20) == 0 && broker->fatals < 4) {
+        broker->fatals++;
+        return -1;
+    }
+    change_assignment(io);
+    look_for_end(broker);
+    if (chance_below(&broker->chance, 2) == 0) {
+        return 0; /* no backlog: the cycle ends */
+    }
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        uint64_t some = chance_below(&broker->chance, 4);
+        while (some-- > 0 && (size_t)count < max && io->is_started[p] &&
+               io->position[p] < (int64_t)broker->events[p].count) {
+            message_of(&broker->events[p], (struct io_partition){0, p}, io->position[p]++,
+                       &messages[count++]);
+        }
+    }
+    return count;
+}
+
+static void sim_release(struct io *base, struct io_message *messages, size_t count)
+{
+    (void)base;
+    (void)messages;
+    (void)count;
+}
+
+static struct span sim_header(struct io *base, const struct io_message *message, const char *name)
+{
+    (void)base;
+    (void)message;
+    (void)name;
+    return SPAN_NONE;
+}
+
+static enum err sim_start(struct io *base, struct io_partition partition, int64_t offset)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    assert_true(io->is_held[partition.partition]);
+    io->is_started[partition.partition] = true;
+    io->position[partition.partition] = offset;
+    return OK;
+}
+
+static enum err sim_pause(struct io *base, struct io_partition partition)
+{
+    ((struct sim_io *)base)->is_started[partition.partition] = false;
+    return OK;
+}
+
+static enum err sim_committed(struct io *base,
+                              struct io_partition partition,
+                              int64_t *next,
+                              int timeout_ms)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    (void)timeout_ms;
+    if (misbehaves(io->broker)) {
+        return ERR_TIMEOUT;
+    }
+    *next = io->broker->committed[partition.partition] == 0
+                ? -1
+                : io->broker->committed[partition.partition];
+    return OK;
+}
+
+static enum err sim_input_range(
+    struct io *base, struct io_partition partition, int64_t *begin, int64_t *end, int timeout_ms)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    (void)timeout_ms;
+    *begin = 0;
+    *end = (int64_t)io->broker->events[partition.partition].count;
+    return OK;
+}
+
+static enum err sim_output_range(
+    struct io *base, struct io_partition partition, int64_t *begin, int64_t *end, int timeout_ms)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    (void)timeout_ms;
+    assert_int_equal(partition.topic, SHARD_CHANGELOG);
+    *begin = 0;
+    *end = (int64_t)io->broker->changelog[partition.partition].count;
+    return OK;
+}
+
+static enum err sim_log_open(struct io *base, struct io_partition partition, int64_t from)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    io->log = partition;
+    io->log_position = from;
+    return OK;
+}
+
+static enum err sim_log_read(struct io *base,
+                             struct io_message *messages,
+                             size_t max,
+                             int timeout_ms,
+                             size_t *count,
+                             int64_t *position)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    const struct sim_log *log = &io->broker->changelog[io->log.partition];
+    (void)timeout_ms;
+    *count = 0;
+    while (*count < max && io->log_position < (int64_t)log->count &&
+           chance_below(&io->broker->chance, 50) != 0) {
+        message_of(log, io->log, io->log_position++, &messages[(*count)++]);
+    }
+    *position = io->log_position;
+    return OK;
+}
+
+static void sim_log_close(struct io *base)
+{
+    (void)base;
+}
+
+static struct sim_log *output_of(struct broker *broker, const struct io_record *record)
+{
+    switch (record->topic) {
+    case SHARD_CHANGELOG:
+        return &broker->changelog[record->partition];
+    case SHARD_SUPPRESSIONS:
+        return &broker->suppressions;
+    case SHARD_DECISIONS:
+        return &broker->decisions;
+    default:
+        fail_msg("nothing of this test is a dead letter");
+        return NULL;
+    }
+}
+
+static void happen(struct broker *broker,
+                   const struct io_record *records,
+                   size_t record_count,
+                   const struct io_offset *offsets,
+                   size_t offset_count)
+{
+    for (size_t i = 0; i < record_count; i++) {
+        log_append(output_of(broker, &records[i]), records[i].key, records[i].value,
+                   records[i].is_tombstone);
+    }
+    for (size_t i = 0; i < offset_count; i++) {
+        int64_t *committed = &broker->committed[offsets[i].partition.partition];
+        assert_true(offsets[i].next >= *committed);
+        *committed = offsets[i].next;
+    }
+}
+
+static enum io_result sim_commit(struct io *base,
+                                 const struct io_record *records,
+                                 size_t record_count,
+                                 const struct io_offset *offsets,
+                                 size_t offset_count)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    struct broker *broker = io->broker;
+    assert_true(offset_count > 0);
+    for (size_t i = 0; i < offset_count; i++) {
+        assert_true(io->is_held[offsets[i].partition.partition]);
+    }
+    if (!misbehaves(broker)) {
+        happen(broker, records, record_count, offsets, offset_count);
+        return IO_OK;
+    }
+    switch (chance_below(&broker->chance, 3)) {
+    case 0:
+        broker->doubts++;
+        happen(broker, records, record_count, offsets, offset_count);
+        return IO_DOUBT;
+    case 1:
+        broker->doubts++;
+        return IO_DOUBT;
+    default:
+        broker->aborted++;
+        return IO_ABORTED;
+    }
+}
+
+static void sim_purge(struct io *base, struct io_partition partition, int64_t before)
+{
+    const struct sim_io *io = (struct sim_io *)base;
+    assert_true(before <= io->broker->committed[partition.partition]);
+}
+
+static void sim_close(struct io *base)
+{
+    struct sim_io *io = (struct sim_io *)base;
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        const struct io_partition partition = {0, p};
+        if (io->is_held[p]) {
+            io->handler.revoked(io->handler.context, &partition, 1, false);
+        }
+    }
+    free(io);
+}
+
+static const struct io_ops SIM_OPS = {
+    .poll = sim_poll,
+    .release = sim_release,
+    .header = sim_header,
+    .start = sim_start,
+    .pause = sim_pause,
+    .committed = sim_committed,
+    .input_range = sim_input_range,
+    .output_range = sim_output_range,
+    .log_open = sim_log_open,
+    .log_read = sim_log_read,
+    .log_close = sim_log_close,
+    .commit = sim_commit,
+    .purge = sim_purge,
+    .close = sim_close,
+};
+
+static enum err sim_open(const struct io_config *config,
+                         struct io_handler handler,
+                         const atomic_bool *stop,
+                         struct io **out)
+{
+    struct sim_io *io = calloc(1, sizeof(*io));
+    (void)config;
+    (void)stop;
+    io->io.ops = &SIM_OPS;
+    io->handler = handler;
+    io->broker = the_broker;
+    *out = &io->io;
+    return OK;
+}
+
+static void no_pause(int64_t ms)
+{
+    (void)ms;
+}
+
+/* --- events, and what must come of them
+ * -------------------------------------------------------------- */
+
+static struct observation random_observation(struct chance *chance, int64_t now_ms)
+{
+    static const enum kind KINDS[] = {KIND_DELIVERED, KIND_BOUNCED,  KIND_DEFERRED, KIND_EXPIRED,
+                                      KIND_COMPLAINT, KIND_SUPPRESS, KIND_RELEASE,  KIND_DELIVERED};
+    static const enum category CATEGORIES[] = {CATEGORY_INVALID_RECIPIENT, CATEGORY_MAILBOX_FULL,
+                                               CATEGORY_SOFT_OTHER, CATEGORY_INACTIVE_MAILBOX,
+                                               CATEGORY_UNSUBSCRIBE};
+    const uint64_t who = chance_below(chance, 15);
+    struct observation o = {0};
+    o.kind = KINDS[chance_below(chance, 8)];
+    o.category = o.kind == KIND_DELIVERED ? CATEGORY_NONE : CATEGORIES[chance_below(chance, 4)];
+    if (o.kind == KIND_RELEASE) {
+        o.category = chance_below(chance, 2) == 0 ? CATEGORY_UNSUBSCRIBE : CATEGORY_COMPLAINT;
+    }
+    o.key = (struct key){who, who * 1000};
+    o.ts_ms = now_ms;
+    o.send.hash = chance_below(chance, 20);
+    static char names[15][16];
+    snprintf(names[who], sizeof(names[who]), "r%llu@example.com", (unsigned long long)who);
+    o.recipient = o.kind == KIND_DELIVERED ? SPAN_NONE : span_of(names[who]);
+    return o;
+}
+
+static void fill_events(struct broker *broker, struct chance *chance)
+{
+    char *memory = malloc(BLOCK_SIZE_MAX);
+    int64_t now_ms = START_MS;
+    for (int p = 0; p < PARTITIONS; p++) {
+        for (int b = 0; b < BLOCKS; b++) {
+            struct block_writer writer;
+            block_begin(&writer, memory, SECRET_CHECK);
+            for (int i = 0; i < OBSERVATIONS; i++) {
+                now_ms += (int64_t)chance_below(chance, (uint64_t)DAY_MS / 2);
+                struct observation o = random_observation(chance, now_ms);
+                o.key.scope_hash += (uint64_t)p << 32;
+                assert_true(block_add(&writer, &o));
+            }
+            log_append(&broker->events[p], SPAN("k"), block_end(&writer), false);
+        }
+    }
+    free(memory);
+}
+
+struct expected {
+    struct sim_log decisions;
+    struct publisher publisher;
+};
+
+static void expect(void *context,
+                   const struct record *record,
+                   const struct decision *decision,
+                   const struct observation *observation)
+{
+    struct expected *expected = context;
+    char value[PUBLICATION_SIZE_MAX];
+    struct writer w = writer_init(value, sizeof(value));
+    publication_write_decision(&w, &expected->publisher, record, decision, observation);
+    log_append(&expected->decisions, record_key_text(record), writer_span(&w), false);
+}
+
+/* The same blocks through plain shards, without any worker. */
+static void decide_all(const struct broker *broker,
+                       const struct policy_set *policies,
+                       struct expected *expected)
+{
+    struct memory_budget budget = {0};
+    const struct decision_sink sink = {.context = expected, .decided = expect};
+    for (int p = 0; p < PARTITIONS; p++) {
+        struct shard *shard;
+        assert_int_equal(shard_create(policies, &budget, SECRET_CHECK, &shard), OK);
+        for (size_t b = 0; b < broker->events[p].count; b++) {
+            const struct entry *entry = &broker->events[p].entries[b];
+            struct block_reader block;
+            struct observation o;
+            assert_int_equal(
+                block_open(&block, (struct span){entry->value, entry->value_size}, SECRET_CHECK),
+                OK);
+            while (block_next(&block, &o)) {
+                assert_int_equal(shard_apply(shard, &o, &sink), OK);
+            }
+            shard_commit(shard, 0);
+        }
+        shard_destroy(&shard);
+    }
+}
+
+/* Decisions that time alone made may come earlier than those of the key's next event, but say the
+ * same but for the evidence; so what is compared is the id: hash of the key, and seq. */
+static void assert_same_ids(const struct sim_log *expected, const struct sim_log *got)
+{
+    for (size_t i = 0; i < expected->count; i++) {
+        size_t times = 0;
+        const struct entry *e = &expected->entries[i];
+        const size_t id_size = strlen("{\"v\":1,\"id\":\"") + 32 + 1 + 13;
+        for (size_t j = 0; j < got->count; j++) {
+            times += memcmp(e->value, got->entries[j].value, id_size) == 0;
+        }
+        if (times != 1) {
+            print_error("decided %zu times: %.*s\n", times, (int)e->value_size, e->value);
+        }
+        assert_int_equal(times, 1);
+    }
+}
+
+static int64_t seq_of(const struct entry *entry)
+{
+    const char *seq = memmem(entry->value, entry->value_size, "\"seq\":", 6);
+    assert_non_null(seq);
+    return strtoll(seq + 6, NULL, 10);
+}
+
+static void assert_in_order(const struct sim_log *got)
+{
+    for (size_t i = 0; i < got->count; i++) {
+        for (size_t j = i + 1; j < got->count; j++) {
+            /* the id's first part is the key: two shards hold recipients of one name */
+            const size_t key_size = strlen("{\"v\":1,\"id\":\"") + 32;
+            if (memcmp(got->entries[i].value, got->entries[j].value, key_size) == 0) {
+                assert_true(seq_of(&got->entries[i]) < seq_of(&got->entries[j]));
+                break;
+            }
+        }
+    }
+}
+
+/* Reads the changelog as a new owner would. */
+static void assert_changelog_is_whole(const struct broker *broker,
+                                      const struct policy_set *policies)
+{
+    struct memory_budget budget = {0};
+    for (int p = 0; p < PARTITIONS; p++) {
+        struct shard *shard;
+        assert_int_equal(shard_create(policies, &budget, SECRET_CHECK, &shard), OK);
+        for (size_t i = 0; i < broker->changelog[p].count; i++) {
+            const struct entry *e = &broker->changelog[p].entries[i];
+            const struct span value = {e->value, e->value_size};
+            assert_int_equal(shard_restore(shard, (struct span){e->key, e->key_size},
+                                           e->value == NULL ? SPAN_NONE : value),
+                             OK);
+        }
+        assert_int_equal(shard_progress(shard)->next_offset, broker->committed[p]);
+        shard_destroy(&shard);
+    }
+}
+
+static void run_once(uint64_t seed, unsigned faults_in_100, struct broker *totals)
+{
+    struct broker broker = {.chance = {seed}, .faults_in_100 = faults_in_100};
+    struct policy_set *policies;
+    struct memory_budget budget = {0};
+    struct secret secret = {.check = SECRET_CHECK};
+    struct expected expected = {.decisions = log_new(), .publisher = {"default", "v", "test"}};
+    assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
+                     OK);
+    for (int p = 0; p < PARTITIONS; p++) {
+        broker.events[p] = log_new();
+        broker.changelog[p] = log_new();
+    }
+    broker.suppressions = log_new();
+    broker.decisions = log_new();
+    fill_events(&broker, &broker.chance);
+    decide_all(&broker, policies, &expected);
+
+    const struct process process = {
+        .policies = policies,
+        .secret = &secret,
+        .shard_count = PARTITIONS,
+        .publisher = expected.publisher,
+        .budget = &budget,
+    };
+    const struct worker_config config = {
+        .io = {.worker = "shard-0", .transactional_id = "t"},
+        .commit_interval_ms = 0,
+        .open = sim_open,
+        .pause = no_pause,
+    };
+    struct shard_role *role;
+    the_broker = &broker;
+    assert_int_equal(shard_role_create(&process, "events", &role), OK);
+    struct worker *worker = worker_create(&config, shard_role_ops(), role);
+    assert_int_equal(worker_run(worker, &broker.stop), OK);
+    worker_destroy(&worker);
+    shard_role_destroy(&role);
+    assert_int_equal(budget.used, 0);
+
+    assert_true(broker.decisions.count >= expected.decisions.count);
+    assert_int_equal(broker.decisions.count, broker.suppressions.count);
+    assert_same_ids(&expected.decisions, &broker.decisions);
+    assert_in_order(&broker.decisions);
+    assert_changelog_is_whole(&broker, policies);
+    totals->aborted += broker.aborted;
+    totals->doubts += broker.doubts;
+    totals->revocations += broker.revocations;
+
+    for (int p = 0; p < PARTITIONS; p++) {
+        log_free(&broker.events[p]);
+        log_free(&broker.changelog[p]);
+    }
+    log_free(&broker.suppressions);
+    log_free(&broker.decisions);
+    log_free(&expected.decisions);
+    policy_set_destroy(&policies);
+}
+
+static void without_faults_every_decision_is_made_once(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("cycle");
+    struct broker totals = {0};
+    run_once(chance_next(&chance), 0, &totals);
+    assert_int_equal(totals.aborted + totals.doubts + totals.revocations, 0);
+}
+
+static void aborts_doubts_and_revocations_change_no_decision(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("faults");
+    struct broker totals = {0};
+    log_set_level(LOG_ERROR);
+    for (int i = 0; i < RUNS; i++) {
+        run_once(chance_next(&chance), 15, &totals);
+    }
+    printf("%d runs: %u aborts, %u in doubt, %u revocations\n", RUNS, totals.aborted, totals.doubts,
+           totals.revocations);
+    assert_true(totals.aborted > RUNS / 4);
+    assert_true(totals.doubts > RUNS / 4);
+    assert_true(totals.revocations > RUNS / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_faults_every_decision_is_made_once),
+        cmocka_unit_test(aborts_doubts_and_revocations_change_no_decision),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
