@@ -37,10 +37,15 @@ struct decode_fault {
     uint32_t part_index; /* which line or array element, from 1 */
 };
 
+/* Of what an event was read. */
+struct decode_part {
+    uint32_t index;    /* which line or array element, from 1 */
+    struct span bytes; /* the line or element; the whole record where it is one event */
+};
+
 struct decode_sink {
     void *context;
-    /* `part` is the 1-based line or element of the record that the event came from. */
-    void (*event)(void *context, uint32_t part, const struct event *event);
+    void (*event)(void *context, const struct decode_part *part, const struct event *event);
     void (*fault)(void *context, const struct decode_fault *fault);
 };
 

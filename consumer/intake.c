@@ -15,7 +15,6 @@ struct intake {
     /* while a record is decoded */
     const struct intake_source *source;
     const struct intake_sink *sink;
-    struct span payload;
 };
 
 /* Whose an event is, in canonical form; the bytes lie here. */
@@ -57,12 +56,12 @@ const struct intake_counts *intake_counts(const struct intake *intake)
     return &intake->counts;
 }
 
-static void refuse(struct intake *intake, uint32_t part, const char *reason)
+static void refuse(struct intake *intake, const struct decode_part *part, const char *reason)
 {
     const struct dead_letter letter = {
         .reason = reason,
-        .part = intake->payload,
-        .part_index = part,
+        .part = part->bytes,
+        .part_index = part->index,
     };
     intake->counts.refused++;
     intake->sink->dead(intake->sink->context, &letter);
@@ -123,7 +122,7 @@ static void route(struct intake *intake,
                   const struct event *event,
                   const struct meaning *meaning,
                   int64_t ts_ms,
-                  uint32_t part)
+                  const struct decode_part *part)
 {
     struct identity who;
     const char *fault = identify(intake, event, &who);
@@ -145,7 +144,7 @@ static void route(struct intake *intake,
         .send = send_of(secret, who.tenant, event->campaign, event->message_id, ts_ms),
         .recipient = who.address,
         .tenant = who.tenant,
-        .evidence = evidence_of(intake, event, meaning, part),
+        .evidence = evidence_of(intake, event, meaning, part->index),
     };
     intake->counts.routed++;
     intake->sink->observed(intake->sink->context,
@@ -163,7 +162,7 @@ static bool means_nothing(enum kind kind)
            kind == KIND_IGNORED;
 }
 
-static void take_event(void *context, uint32_t part, const struct event *event)
+static void take_event(void *context, const struct decode_part *part, const struct event *event)
 {
     struct intake *intake = context;
     int64_t ts_ms = event->ts_ms;
@@ -214,7 +213,6 @@ void intake_record(struct intake *intake,
         .context = intake, .event = take_event, .fault = take_fault};
     intake->source = source;
     intake->sink = sink;
-    intake->payload = payload;
     intake->counts.records++;
     decode(intake->decoder, source->format, payload, &decoded);
 }

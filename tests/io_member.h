@@ -27,7 +27,7 @@ struct member {
     unsigned lost_count;
 };
 
-static const volatile bool MEMBER_NEVER_STOP = false;
+static const atomic_bool MEMBER_NEVER_STOP = false;
 
 static inline int64_t now_ms(void)
 {

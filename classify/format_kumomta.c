@@ -1,0 +1,371 @@
+/* classify/format_kumomta.c - KumoMTA's JSON log records, as its log hooks publish them.
+ *
+ * Sources: KumoMTA docs/reference/log_record.md, crates/kumo-log-types, and what the daemon itself
+ *          words: crates/kumod/src/{smtp_dispatcher,ready_queue,queue/queue}.rs.
+ *
+ * Traps, each with its place below:
+ * - `recipient` is a text or, since 2025.12, a list.
+ * - A record with reception_protocol LogRecord is about a hook's own message: never mail.
+ * - Whose word a reply is (take_origin): `KumoMTA internal:` is ours, but for hosts that could not
+ * be connected; without a peer it is ours, but for a destination that DNS does not give.
+ * - A Bounce that the MTA worded itself because the destination was not found is no refusal: nobody
+ *   was there to refuse. It is `expired` (a null MX is the destination's own word and stays a
+ * bounce).
+ * - `id` names the message in the spool; of OOB and Feedback it names the report.
+ * - Of Feedback, sender, recipient and reply are about the report; the mail's are inside it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "classify/format.h"
+
+enum field {
+    FIELD_TYPE,
+    FIELD_ID,
+    FIELD_SENDER,
+    FIELD_RECIPIENT,
+    FIELD_QUEUE,
+    FIELD_RESPONSE,
+    FIELD_PEER_ADDRESS,
+    FIELD_TIMESTAMP,
+    FIELD_EVENT_TIME,
+    FIELD_NUM_ATTEMPTS,
+    FIELD_CLASSIFICATION,
+    FIELD_FEEDBACK_REPORT,
+    FIELD_META,
+    FIELD_RECEPTION_PROTOCOL,
+    FIELD_PROVIDER_NAME,
+    FIELD_COUNT
+};
+
+#define KEY(literal)                                                                               \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+
+static const struct span KEYS[FIELD_COUNT] = {
+    [FIELD_TYPE] = KEY("type"),
+    [FIELD_ID] = KEY("id"),
+    [FIELD_SENDER] = KEY("sender"),
+    [FIELD_RECIPIENT] = KEY("recipient"),
+    [FIELD_QUEUE] = KEY("queue"),
+    [FIELD_RESPONSE] = KEY("response"),
+    [FIELD_PEER_ADDRESS] = KEY("peer_address"),
+    [FIELD_TIMESTAMP] = KEY("timestamp"),
+    [FIELD_EVENT_TIME] = KEY("event_time"),
+    [FIELD_NUM_ATTEMPTS] = KEY("num_attempts"),
+    [FIELD_CLASSIFICATION] = KEY("bounce_classification"),
+    [FIELD_FEEDBACK_REPORT] = KEY("feedback_report"),
+    [FIELD_META] = KEY("meta"),
+    [FIELD_RECEPTION_PROTOCOL] = KEY("reception_protocol"),
+    [FIELD_PROVIDER_NAME] = KEY("provider_name"),
+};
+
+/* Types that are not here are ignored: Rejection, Delayed, AdminRebind, XferOut and tomorrow's. */
+static const struct {
+    struct span type;
+    enum kind kind;
+} KINDS[] = {
+    {KEY("Delivery"), KIND_DELIVERED}, {KEY("TransientFailure"), KIND_DEFERRED},
+    {KEY("Reception"), KIND_RECEIVED}, {KEY("Bounce"), KIND_BOUNCED},
+    {KEY("Expiration"), KIND_EXPIRED}, {KEY("OOB"), KIND_LATE_BOUNCE},
+    {KEY("AdminBounce"), KIND_ADMIN},
+};
+
+/* RFC 5965 7.3, RFC 6430, and opt-out of the drafts. Others (virus, not-spam, auth-failure) say
+ * nothing of what the recipient wants. */
+static const struct {
+    struct span type;
+    enum kind kind;
+} FEEDBACK_KINDS[] = {
+    {KEY("abuse"), KIND_COMPLAINT},
+    {KEY("fraud"), KIND_COMPLAINT},
+    {KEY("opt-out"), KIND_UNSUBSCRIBE},
+    {KEY("opt-out-list"), KIND_UNSUBSCRIBE},
+};
+
+static enum kind kind_of_type(struct span type)
+{
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        if (span_equal(type, KINDS[i].type)) {
+            return KINDS[i].kind;
+        }
+    }
+    return KIND_IGNORED;
+}
+
+static enum kind kind_of_feedback(struct span type)
+{
+    for (size_t i = 0; i < sizeof(FEEDBACK_KINDS) / sizeof(FEEDBACK_KINDS[0]); i++) {
+        if (span_equal_nocase(type, FEEDBACK_KINDS[i].type)) {
+            return FEEDBACK_KINDS[i].kind;
+        }
+    }
+    return KIND_IGNORED;
+}
+
+/* --- whose word it is ---------------------------------------------------------------------------
+ */
+
+static bool contains(struct span text, const char *words)
+{
+    return text.size > 0 && memmem(text.data, text.size, words, strlen(words)) != NULL;
+}
+
+static bool contains_any(struct span text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (contains(text, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* No host could be connected: the other side's doing, unless our proxy or our source address is to
+ * blame. Newer versions say so in front, older ones only show the error. */
+static bool blames_us(struct span text)
+{
+    static const char *const OURS[] = {
+        "related to proxy connection issues",
+        "unplumbed source address",
+        " HA {", /* the PROXY protocol's server, as 2023 to 2025 printed it */
+        "Cannot assign requested address",
+    };
+    return contains_any(text, OURS, sizeof(OURS) / sizeof(OURS[0]));
+}
+
+/* Without a peer, because DNS gave no host to connect to. */
+static bool is_unresolved(struct span text)
+{
+    static const char *const WORDS[] = {"MX didn't resolve to any hosts", "failed to resolve "};
+    return contains_any(text, WORDS, sizeof(WORDS) / sizeof(WORDS[0]));
+}
+
+static bool is_unconnected(struct span text)
+{
+    return contains(text, "failed to connect to any candidate hosts") && !blames_us(text);
+}
+
+/* Nobody was found or reached, so nobody refused. */
+static bool is_unreached(struct span text)
+{
+    return span_starts(text, SPAN("KumoMTA internal:")) ? is_unconnected(text)
+                                                        : is_unresolved(text);
+}
+
+static enum origin origin_of(const struct event *event, bool has_peer)
+{
+    const struct span text = event->reply.text;
+    if (event->kind == KIND_LATE_BOUNCE) {
+        return ORIGIN_REMOTE;
+    }
+    if (event->kind == KIND_EXPIRED || event->kind == KIND_ADMIN) {
+        return ORIGIN_LOCAL;
+    }
+    if (span_starts(text, SPAN("KumoMTA internal:"))) {
+        return is_unconnected(text) ? ORIGIN_REMOTE : ORIGIN_LOCAL;
+    }
+    if (has_peer || is_unresolved(text) || contains(text, "null MX")) {
+        return ORIGIN_REMOTE;
+    }
+    return ORIGIN_LOCAL;
+}
+
+/* --- fields -------------------------------------------------------------------------------------
+ */
+
+static void take_enhanced(const struct json_node *node, struct enhanced *out)
+{
+    int64_t class_;
+    int64_t subject;
+    int64_t detail;
+    if (field_int(field_find(node, "class"), 2, 5, &class_) && class_ != 3 &&
+        field_int(field_find(node, "subject"), 0, 999, &subject) &&
+        field_int(field_find(node, "detail"), 0, 999, &detail)) {
+        *out = (struct enhanced){(uint8_t)class_, (uint16_t)subject, (uint16_t)detail};
+    }
+}
+
+static void take_reply(const struct json_node *response, struct reply *out)
+{
+    static const struct span KEYS_OF_RESPONSE[] = {KEY("code"), KEY("enhanced_code"),
+                                                   KEY("content")};
+    const struct json_node *fields[3];
+    int64_t code;
+    field_pick(response, KEYS_OF_RESPONSE, 3, fields);
+    if (field_int(fields[0], 1, 999, &code)) {
+        out->code = (uint16_t)code;
+    }
+    take_enhanced(fields[1], &out->enhanced);
+    out->text = field_text(fields[2]);
+}
+
+/* [campaign:][tenant]@domain[!routing_domain]; without @ there is only a domain. */
+static void take_queue(struct span queue, struct event *event)
+{
+    const char *at = queue.size == 0 ? NULL : memchr(queue.data, '@', queue.size);
+    if (at == NULL) {
+        return;
+    }
+    struct span tenant = {queue.data, (size_t)(at - queue.data)};
+    const char *colon = tenant.size == 0 ? NULL : memchr(tenant.data, ':', tenant.size);
+    if (colon != NULL) {
+        const struct span campaign = {queue.data, (size_t)(colon - queue.data)};
+        tenant = (struct span){colon + 1, (size_t)(at - colon) - 1};
+        if (event->campaign.size == 0 && campaign.size > 0) {
+            event->campaign = campaign;
+        }
+    }
+    if (event->tenant.size == 0 && tenant.size > 0) {
+        event->tenant = tenant;
+    }
+}
+
+/* What the operator logs in meta counts before what the queue's name says; each for itself. */
+static void take_campaign(const struct json_node *const *fields, struct event *event)
+{
+    static const struct span KEYS_OF_META[] = {KEY("tenant"), KEY("campaign")};
+    const struct json_node *meta[2];
+    field_pick(fields[FIELD_META], KEYS_OF_META, 2, meta);
+    event->tenant = field_text(meta[0]);
+    event->campaign = field_text(meta[1]);
+    take_queue(field_text(fields[FIELD_QUEUE]), event);
+}
+
+static bool take_time(const struct json_node *const *fields, struct event *event)
+{
+    return field_time_ms(fields[FIELD_EVENT_TIME], &event->ts_ms) ||
+           field_time_ms(fields[FIELD_TIMESTAMP], &event->ts_ms);
+}
+
+/* All that means the same in every type. */
+static void take_common(const struct json_node *const *fields, struct event *event)
+{
+    int64_t attempt;
+    event->sender = field_text(fields[FIELD_SENDER]);
+    event->mx = field_text(field_find(fields[FIELD_PEER_ADDRESS], "name"));
+    event->provider = field_text(fields[FIELD_PROVIDER_NAME]);
+    event->native_class = field_text(fields[FIELD_CLASSIFICATION]);
+    if (field_int(fields[FIELD_NUM_ATTEMPTS], 0, INT32_MAX, &attempt)) {
+        event->attempt = (int32_t)attempt;
+    }
+    take_campaign(fields, event);
+}
+
+/* --- the records --------------------------------------------------------------------------------
+ */
+
+static void decode_log_of_log(struct decoding *decoding, const struct json_node *const *fields)
+{
+    struct event event = event_init();
+    event.origin = ORIGIN_LOCAL;
+    event.message_id = field_text(fields[FIELD_ID]);
+    (void)take_time(fields, &event);
+    decoding_event(decoding, &event);
+}
+
+static struct span strip_brackets(struct span text)
+{
+    text = span_trim(text);
+    if (text.size >= 2 && text.data[0] == '<' && text.data[text.size - 1] == '>') {
+        text = span_trim((struct span){text.data + 1, text.size - 2});
+    }
+    return text.size == 0 ? SPAN_NONE : text;
+}
+
+static bool is_address(struct span text)
+{
+    return text.size > 0 && memchr(text.data, '@', text.size) != NULL &&
+           !span_starts_nocase(text, SPAN("redacted")) && text.data[0] != '[';
+}
+
+/* The recipients that the report names: how many there were. */
+static size_t complaints_of_list(struct decoding *decoding,
+                                 struct event *event,
+                                 const struct json_node *list)
+{
+    size_t count = 0;
+    if (list == NULL || list->kind != JSON_ARRAY) {
+        return 0;
+    }
+    for (const struct json_node *n = json_first(list); n != json_end(list); n = json_next(n)) {
+        event->recipient = strip_brackets(field_text(n));
+        if (is_address(event->recipient) && count < DECODE_RECIPIENTS_MAX) {
+            decoding_event(decoding, event);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Providers redact the address; KumoMTA's own trace header, if the mail had one, still names it. */
+static void decode_complaint(struct decoding *decoding,
+                             struct event *event,
+                             const struct json_node *report)
+{
+    if (complaints_of_list(decoding, event, field_find(report, "original_rcpto_to")) > 0) {
+        return;
+    }
+    const struct json_node *trace = field_find(report, "supplemental_trace");
+    event->recipient = strip_brackets(field_text(field_find(trace, "recipient")));
+    if (event->recipient.size > 0 || event->kind == KIND_IGNORED) {
+        decoding_event(decoding, event);
+    } else {
+        decoding_fault(decoding, "no recipient: the feedback report names none");
+    }
+}
+
+static void decode_feedback(struct decoding *decoding, const struct json_node *const *fields)
+{
+    const struct json_node *report = fields[FIELD_FEEDBACK_REPORT];
+    struct event event = event_init();
+    take_common(fields, &event);
+    event.native_class = field_text(field_find(report, "feedback_type"));
+    event.kind = kind_of_feedback(event.native_class);
+    event.sender = strip_brackets(field_text(field_find(report, "original_mail_from")));
+    if (!take_time(fields, &event) && event.kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no time: neither event_time nor timestamp");
+        return;
+    }
+    decode_complaint(decoding, &event, report);
+}
+
+static void decode_mail(struct decoding *decoding,
+                        const struct json_node *const *fields,
+                        enum kind kind)
+{
+    struct event event = event_init();
+    event.kind = kind;
+    take_common(fields, &event);
+    take_reply(fields[FIELD_RESPONSE], &event.reply);
+    if (kind != KIND_LATE_BOUNCE) {
+        event.message_id = field_text(fields[FIELD_ID]);
+    }
+    event.origin = origin_of(&event, fields[FIELD_PEER_ADDRESS] != NULL);
+    if (kind == KIND_BOUNCED && is_unreached(event.reply.text)) {
+        event.kind = KIND_EXPIRED;
+    }
+    if (!take_time(fields, &event) && kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no time: neither event_time nor timestamp");
+        return;
+    }
+    decoding_event_each(decoding, &event, fields[FIELD_RECIPIENT]);
+}
+
+static void decode_object(struct decoding *decoding, const struct json_node *object)
+{
+    const struct json_node *fields[FIELD_COUNT];
+    field_pick(object, KEYS, FIELD_COUNT, fields);
+    const struct span type = field_text(fields[FIELD_TYPE]);
+    if (fields[FIELD_TYPE] == NULL) {
+        decoding_fault(decoding, "no type: not a log record of KumoMTA");
+    } else if (span_equal(field_text(fields[FIELD_RECEPTION_PROTOCOL]), SPAN("LogRecord"))) {
+        decode_log_of_log(decoding, fields);
+    } else if (span_equal(type, SPAN("Feedback"))) {
+        decode_feedback(decoding, fields);
+    } else {
+        decode_mail(decoding, fields, kind_of_type(type));
+    }
+}
+
+const struct format FORMAT_KUMOMTA = {.name = "kumomta", .object = decode_object};

@@ -1,0 +1,244 @@
+/* consumer/cmd/inspect.c - what was understood: `decode` prints the events of files, `classify`
+ * what replies mean.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classify/classify.h"
+#include "classify/event_json.h"
+#include "consumer/cmd/cmd.h"
+#include "consumer/cmd/source_file.h"
+
+enum {
+    EVENT_LINE_SIZE = 64 * 1024 * 1024, /* an escaped record of the largest size */
+    MEANING_LINE_SIZE = 64 * 1024,
+    DEPTH_MAX = 8,
+};
+
+/* --- decode --------------------------------------------------------------------------------- */
+
+struct decode_run {
+    const char *path;
+    uint64_t first_line;
+    char *line;
+    uint64_t faults;
+};
+
+static void print_event(void *context, const struct decode_part *part, const struct event *event)
+{
+    struct decode_run *run = context;
+    struct writer w = writer_init(run->line, EVENT_LINE_SIZE);
+    struct json_writer json = json_writer_init(&w);
+    event_write(&json, (uint32_t)(run->first_line + part->index - 1), event);
+    put_u8(&w, '\n');
+    CHECK(!w.overflowed);
+    fwrite(w.data, 1, w.size, stdout);
+}
+
+static void print_fault(void *context, const struct decode_fault *fault)
+{
+    struct decode_run *run = context;
+    run->faults++;
+    fprintf(stderr, "%s:%" PRIu64 ": not understood: %s (byte %" PRIu64 ")\n", run->path,
+            run->first_line + fault->part_index - 1, fault->reason, fault->position);
+}
+
+static enum err decode_file(struct decode_run *run,
+                            struct decoder *decoder,
+                            const struct format *format)
+{
+    const struct decode_sink sink = {.context = run, .event = print_event, .fault = print_fault};
+    struct source_file *file;
+    struct span piece;
+    enum err err = source_file_open(run->path, &file);
+    if (err != OK) {
+        return err;
+    }
+    while ((err = source_file_next(file, &piece, &run->first_line)) == OK) {
+        decode(decoder, format, piece, &sink);
+        fflush(stdout);
+    }
+    source_file_close(&file);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err decode_files(const struct format *format, char **paths, int count, uint64_t *faults)
+{
+    struct decode_run run = {.line = malloc(EVENT_LINE_SIZE)};
+    struct decoder *decoder;
+    if (run.line == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = decoder_create(&decoder);
+    if (err != OK) {
+        free(run.line);
+        return err;
+    }
+    for (int i = 0; err == OK && i < count; i++) {
+        run.path = paths[i];
+        err = decode_file(&run, decoder, format);
+    }
+    *faults = run.faults;
+    decoder_destroy(&decoder);
+    free(run.line);
+    return err;
+}
+
+static int run_decode(const struct command *command, int argc, char **argv)
+{
+    const char *name = NULL;
+    const struct option_spec specs[] = {{'f', "format", true, &name}};
+    struct options options;
+    int first;
+    const enum parse_result parsed = parse_options(command, argc, argv, specs, 1, &options, &first);
+    options_free(&options);
+    if (parsed != PARSE_OK) {
+        return parse_exit_code(parsed);
+    }
+    if (first == argc) {
+        fprintf(stderr, "suppressd decode: which file? (- for standard input)\n");
+        return EXIT_USAGE;
+    }
+    const struct format *format = find_format(name, "kumomta");
+    if (format == NULL) {
+        return EXIT_USAGE;
+    }
+    uint64_t faults = 0;
+    const enum err err = decode_files(format, argv + first, argc - first, &faults);
+    if (err != OK) {
+        return exit_code_of(err);
+    }
+    return faults > 0 || ferror(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct command COMMAND_DECODE = {
+    .name = "decode",
+    .summary = "print what is understood of the records of files",
+    .usage = "decode [-f FORMAT] FILE...",
+    .help =
+        "Prints one JSON object per event and line: the record that it stands in (line, or "
+        "element\n"
+        "of an array), and what was understood. What was not is said on standard error with file,\n"
+        "line and place.\n\n"
+        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n\n"
+        "Exit code: 0, or 1 if something was not understood.\n",
+    .run = run_decode,
+};
+
+/* --- classify ------------------------------------------------------------------------------- */
+
+static void print_meaning(struct span id, uint64_t line, const struct meaning *meaning)
+{
+    char text[MEANING_LINE_SIZE];
+    struct writer w = writer_init(text, sizeof(text));
+    struct json_writer json = json_writer_init(&w);
+    char number[24];
+    if (id.data == NULL) {
+        const int size = snprintf(number, sizeof(number), "%" PRIu64, line);
+        id = (struct span){number, (size_t)size};
+    }
+    json_begin_object(&json);
+    json_member_string(&json, "id", span_cut(id, 1024));
+    json_member_string(&json, "category", span_of(category_name(meaning->category)));
+    json_member_string(&json, "class", span_of(class_name(meaning->class_)));
+    json_member_string(&json, "rule", span_of(meaning->rule));
+    json_member_string(&json, "by", span_of(found_by_name(meaning->by)));
+    json_end_object(&json);
+    CHECK(!w.overflowed);
+    printf("%.*s\n", (int)w.size, w.data);
+}
+
+struct classify_run {
+    struct ruleset *rules;
+    struct json_reader *reader;
+    uint64_t line;
+    uint64_t faults;
+};
+
+static void classify_line(struct classify_run *run, struct span line, char *memory)
+{
+    struct reply_line reply;
+    const char *fault = NULL;
+    if (line.data[0] == '{') {
+        fault = reply_line_parse(run->reader, line, memory, &reply);
+    } else {
+        reply_line_from_text(line, memory, &reply);
+    }
+    if (fault != NULL) {
+        run->faults++;
+        fprintf(stderr, "suppressd classify: line %" PRIu64 ": %s\n", run->line, fault);
+        return;
+    }
+    const struct meaning meaning = classify(run->rules, &reply.event);
+    print_meaning(reply.id, run->line, &meaning);
+}
+
+static enum err classify_stdin(struct classify_run *run)
+{
+    char *text = NULL;
+    char *memory = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+    while ((size = getline(&text, &capacity, stdin)) >= 0) {
+        run->line++;
+        const struct span line = span_trim((struct span){text, (size_t)size});
+        if (line.size == 0) {
+            continue;
+        }
+        char *grown = realloc(memory, capacity + 1);
+        if (grown == NULL) {
+            break;
+        }
+        memory = grown;
+        classify_line(run, line, memory);
+        fflush(stdout);
+    }
+    free(text);
+    free(memory);
+    return ferror(stdin) ? ERR_IO : OK;
+}
+
+static int run_classify(const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    struct classify_run run = {0};
+    int first;
+    const enum parse_result parsed = parse_options(command, argc, argv, NULL, 0, &options, &first);
+    options_free(&options);
+    if (parsed != PARSE_OK) {
+        return parse_exit_code(parsed);
+    }
+    enum err err = ruleset_create(&run.rules);
+    if (err == OK) {
+        err = json_reader_create(DEPTH_MAX, &run.reader);
+    }
+    if (err == OK) {
+        err = classify_stdin(&run);
+    }
+    json_reader_destroy(&run.reader);
+    ruleset_destroy(&run.rules);
+    if (err != OK) {
+        return exit_code_of(err);
+    }
+    return run.faults > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct command COMMAND_CLASSIFY = {
+    .name = "classify",
+    .summary = "print what replies mean, and by which rule",
+    .usage = "classify < REPLIES",
+    .help =
+        "Reads one reply a line from standard input, plain (550 5.1.1 User unknown) or as JSON:\n\n"
+        "  {\"id\":\"a\",\"reply_code\":550,\"enhanced\":\"5.1.1\",\"text\":\"User unknown\",\n"
+        "   \"recipient_domain\":\"example.com\",\"kind\":\"bounced\"}\n\n"
+        "and prints for each {\"id\",\"category\",\"class\",\"rule\",\"by\"}. Without an id it is "
+        "the line's\n"
+        "number; without a kind, 5xx is bounced and 4xx deferred. by is what found it: provider, "
+        "text,\n"
+        "enhanced, code, none.\n\n"
+        "Example: echo '452 4.2.2 Mailbox full' | suppressd classify\n",
+    .run = run_classify,
+};
