@@ -26,7 +26,8 @@ enum err embedded_create(const struct embedded_topic *topics,
     if (embedded == NULL) {
         return ERR_NO_MEMORY;
     }
-    static const struct io_property OURS[] = {{"client.id", "embedded"}};
+    /* Only errors: it is a client without servers, which it would tell everybody. */
+    static const struct io_property OURS[] = {{"client.id", "embedded"}, {"log_level", "3"}};
     const struct client_layers layers = {.ours = OURS, .our_count = CLIENT_COUNT(OURS)};
     rd_kafka_conf_t *conf = NULL;
     enum err err = client_conf(&layers, NULL, &conf);

@@ -72,6 +72,7 @@ struct io_kafka {
     unsigned rebalances;
     size_t unreleased;
     bool is_spent;
+    bool is_closing;
 
     /* producer */
     rd_kafka_conf_t *producer_conf; /* each new producer is made of a copy */

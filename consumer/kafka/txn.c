@@ -219,10 +219,14 @@ static rd_kafka_error_t *send_offsets(struct io_kafka *k,
             ->offset = offsets[i].next;
     }
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(k->consumer);
-    CHECK(group != NULL);
-    rd_kafka_error_t *error =
-        rd_kafka_send_offsets_to_transaction(k->producer, list, group, client_left_ms(deadline));
-    rd_kafka_consumer_group_metadata_destroy(group);
+    rd_kafka_error_t *error = NULL;
+    if (group == NULL) {
+        error = rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "the consumer has left its group");
+    } else {
+        error = rd_kafka_send_offsets_to_transaction(k->producer, list, group,
+                                                     client_left_ms(deadline));
+        rd_kafka_consumer_group_metadata_destroy(group);
+    }
     rd_kafka_topic_partition_list_destroy(list);
     return error;
 }
