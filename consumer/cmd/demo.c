@@ -327,6 +327,7 @@ static int run(const struct command *command, int argc, char **argv)
         options_free(&options);
         return parse_exit_code(parsed);
     }
+    log_set_level(LOG_WARN); /* the stories are what is to be read */
     enum err err = embedded_create(TOPICS, sizeof(TOPICS) / sizeof(TOPICS[0]), &embedded);
     if (err == OK) {
         err = configure(&options, embedded, &config);

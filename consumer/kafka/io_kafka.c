@@ -599,6 +599,8 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
         {"max.poll.interval.ms", poll_interval.text},
         /* A partition that is started waits for the fetch that is out: not 500 ms. */
         {"fetch.wait.max.ms", "100"},
+        /* An input topic may come later than we do. */
+        {"topic.metadata.refresh.interval.ms", "30000"},
         {"socket.nagle.disable", "true"},
         {"enable.metrics.push", "false"},
     };

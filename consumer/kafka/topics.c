@@ -325,7 +325,8 @@ static struct topic_violation *add(struct verification *v,
 
 static void miss(struct verification *v, const struct topic_plan *plan)
 {
-    struct topic_violation *violation = add(v, plan->name, "exists", true);
+    /* an input may come later: it is read as soon as it is there */
+    struct topic_violation *violation = add(v, plan->name, "exists", plan->role != TOPIC_INPUT);
     if (violation == NULL) {
         return;
     }

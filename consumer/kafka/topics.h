@@ -24,8 +24,7 @@ enum {
 };
 
 enum topic_role {
-    TOPIC_INPUT, /* the user's: it must exist, nothing else is asked of it, and it is never created
-                  */
+    TOPIC_INPUT, /* the user's: nothing is asked of it but to exist, and it is never created */
     TOPIC_EVENTS,
     TOPIC_CHANGELOG, /* as many partitions as TOPIC_EVENTS of the same list */
     TOPIC_SUPPRESSIONS,
