@@ -1,38 +1,20 @@
-/* classify/classify.c - the order of decision (design 4) on one page.
+/* classify/classify.c - the order in which a reply is understood; see classify.h and design 4.
  *
- *   1 what needs no reading: kinds that are no failures, the event's own category, local origin
- *   2 provider rules, 3 text rules
- *   4 the table of codes
- *   5 unknown
+ *     1  what the event itself says: its kind, its origin, a category of its own
+ *     2  provider rules, 3 general text rules                                     text_rules.c
+ *     4  the table of codes                                                       codes.c
+ *     5  unknown
  *
- * An enhanced code stands as it is, also where its class contradicts the reply code (450 5.1.1,
- * 554 4.4.7): its subject and detail say what it is about, and whether anybody tries again is the
- * kind's affair. A class of 2 under a failure says nothing and is passed over.
+ * Where reply code and enhanced code contradict each other (450 5.1.1, 550 4.2.2) the reply code
+ * says how lasting it is, because the sending MTA went by it, and the enhanced code says what it
+ * is: its class is replaced by the reply's before the look-up.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/classify.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define XXH_STATIC_LINKING_ONLY
-#include <xxhash.h>
-
-#include "base/embed.h"
 #include "base/log.h"
-#include "classify/codes.h"
-#include "classify/text_rules.h"
-
-EMBED_FILE(rules_codes, RULES_DIRECTORY "/codes.yaml");
-
-enum { VERSION_SIZE = 17, PERMANENT_MIN = 500 };
-
-struct ruleset {
-    struct codes *codes;
-    char version[VERSION_SIZE];
-};
+#include "classify/rules.h"
 
 static const char *const FOUND_BY_NAMES[FOUND_BY_COUNT] = {
     [FOUND_BY_NONE] = "none", [FOUND_BY_CODE] = "code",         [FOUND_BY_ENHANCED] = "enhanced",
@@ -45,139 +27,136 @@ const char *found_by_name(enum found_by by)
     return FOUND_BY_NAMES[by];
 }
 
-/* --- the rules ------------------------------------------------------------------------------ */
-
-void ruleset_destroy(struct ruleset **ruleset)
+static struct meaning meaning_of(enum category category, enum found_by by, const char *rule)
 {
-    struct ruleset *r = *ruleset;
-    *ruleset = NULL;
-    if (r != NULL) {
-        codes_destroy(&r->codes);
-        free(r);
-    }
+    return (struct meaning){.category = category, .by = by, .rule = rule};
 }
 
-static enum err read_codes(struct ruleset *ruleset, struct span text)
+/* Events that mean something of themselves: their categories are those of the wish. */
+static bool by_kind(const struct event *event, struct meaning *out)
 {
-    static const char *const KEYS[] = {"codes"};
-    struct yaml *file;
-    enum err err = yaml_parse("classify/rules/codes.yaml", text, &file);
-    if (err != OK) {
-        return err;
+    if (event->kind == KIND_COMPLAINT) {
+        *out = meaning_of(CATEGORY_COMPLAINT, FOUND_BY_NONE, "kind");
+        return true;
     }
-    yaml_known_keys(file, yaml_root(file), KEYS, sizeof(KEYS) / sizeof(KEYS[0]));
-    err = codes_create(file, &ruleset->codes);
-    if (err == OK) {
-        err = yaml_report(file);
+    if (event->kind == KIND_UNSUBSCRIBE) {
+        *out = meaning_of(CATEGORY_UNSUBSCRIBE, FOUND_BY_NONE, "kind");
+        return true;
     }
-    yaml_close(&file);
-    return err;
+    return false;
 }
 
-enum err ruleset_create(struct ruleset **out)
+/* Our own doing says nothing of the mailbox, whatever words it has. */
+static bool by_origin(const struct event *event, struct meaning *out)
 {
-    struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
-    if (ruleset == NULL) {
-        return ERR_NO_MEMORY;
+    if (event->origin != ORIGIN_LOCAL || !kind_is_failure(event->kind)) {
+        return false;
     }
-    const struct span text = {rules_codes_begin, (size_t)(rules_codes_end - rules_codes_begin)};
-    snprintf(ruleset->version, sizeof(ruleset->version), "%016" PRIx64,
-             (uint64_t)XXH3_64bits(text.data, text.size));
-    const enum err err = read_codes(ruleset, text);
-    if (err != OK) {
-        ruleset_destroy(&ruleset);
-        return err;
-    }
-    *out = ruleset;
-    return OK;
-}
-
-const char *ruleset_version(const struct ruleset *ruleset)
-{
-    return ruleset->version;
-}
-
-/* --- the order ------------------------------------------------------------------------------ */
-
-static struct meaning meaning_of(const struct event *event,
-                                 enum category category,
-                                 enum found_by by,
-                                 const char *rule)
-{
-    enum class class_ = category_class(category);
-    if (class_ == CLASS_HARD && event->kind == KIND_DEFERRED) {
-        class_ = CLASS_SOFT; /* nobody may act upon it while the MTA retries */
-    }
-    return (struct meaning){.category = category, .class_ = class_, .by = by, .rule = rule};
-}
-
-/* 1: true if the event means what it means whatever its reply says. */
-static bool needs_no_reading(const struct event *event, struct meaning *out)
-{
-    enum category category = CATEGORY_NONE;
-    const char *rule = "";
-    if (event->category != CATEGORY_NONE) {
-        category = event->category;
-        rule = "event";
-    } else if (event->kind == KIND_COMPLAINT) {
-        category = CATEGORY_COMPLAINT;
-        rule = "kind";
-    } else if (event->kind == KIND_UNSUBSCRIBE) {
-        category = CATEGORY_UNSUBSCRIBE;
-        rule = "kind";
-    } else if (kind_is_failure(event->kind)) {
-        if (event->origin != ORIGIN_LOCAL) {
-            return false;
-        }
-        category = event->kind == KIND_EXPIRED ? CATEGORY_EXPIRED : CATEGORY_INTERNAL;
-        rule = "local";
-    }
-    *out = meaning_of(event, category, FOUND_BY_NONE, rule);
+    const enum category category =
+        event->kind == KIND_EXPIRED ? CATEGORY_EXPIRED : CATEGORY_INTERNAL;
+    *out = meaning_of(category, FOUND_BY_NONE, "local");
     return true;
 }
 
-/* 4 */
-static bool find_codes(const struct codes *codes, const struct event *event, struct meaning *out)
+static bool has_category(const struct event *event)
 {
-    const struct reply *reply = &event->reply;
-    const struct code_row *row = NULL;
-    if (reply->enhanced.class_ != 2) {
-        row = codes_find_enhanced(codes, reply->code, reply->enhanced);
-    }
-    if (row != NULL) {
-        *out = meaning_of(event, row->category, FOUND_BY_ENHANCED, row->id);
-        return true;
-    }
-    /* a word that we cannot read must not cost a living subscriber at once */
-    if (reply->code >= PERMANENT_MIN && span_trim(reply->text).size > 0) {
-        return false;
-    }
-    row = codes_find_code(codes, reply->code);
-    if (row != NULL) {
-        *out = meaning_of(event, row->category, FOUND_BY_CODE, row->id);
-    }
-    return row != NULL;
+    return event->category != CATEGORY_NONE &&
+           (kind_is_failure(event->kind) || event->kind == KIND_SUPPRESS ||
+            event->kind == KIND_RELEASE);
 }
 
-/* 5 */
+/* 1: true if there is nothing left to ask. */
+static bool by_event(const struct event *event, struct meaning *out)
+{
+    if (has_category(event)) {
+        *out = meaning_of(event->category, FOUND_BY_NONE, "event");
+        return true;
+    }
+    if (by_kind(event, out) || by_origin(event, out)) {
+        return true;
+    }
+    if (!kind_is_failure(event->kind)) {
+        *out = meaning_of(CATEGORY_NONE, FOUND_BY_NONE, "");
+        return true;
+    }
+    return false;
+}
+
+/* 2, 3 */
+static bool by_text(const struct ruleset *rules, const struct event *event, struct meaning *out)
+{
+    struct text_match match;
+    if (!text_rules_find(rules->text_rules, event, &match)) {
+        return false;
+    }
+    *out = meaning_of(match.category, match.by, match.rule);
+    return true;
+}
+
+static struct enhanced with_class_of_reply(const struct reply *reply)
+{
+    struct enhanced enhanced = reply->enhanced;
+    if (enhanced.class_ == 2) {
+        return (struct enhanced){0}; /* a word of success: nothing about this failure */
+    }
+    if (enhanced.class_ != 0 && reply->code >= 400 && reply->code <= 599) {
+        enhanced.class_ = (uint8_t)(reply->code / 100);
+    }
+    return enhanced;
+}
+
+/* A word that we cannot read must not cost a living subscriber at once: 550 alone, with words that
+ * no rule knows, may be anything. Without words the number is all that was meant. */
+static bool counts_alone(const struct reply *reply)
+{
+    return reply->code < 500 || span_trim(reply->text).size == 0;
+}
+
+/* 4 */
+static bool by_codes(const struct ruleset *rules, const struct reply *reply, struct meaning *out)
+{
+    struct code_match match;
+    if (!codes_find_enhanced(rules->codes, reply->code, with_class_of_reply(reply), &match) &&
+        !(counts_alone(reply) && codes_find_reply(rules->codes, reply->code, &match))) {
+        return false;
+    }
+    *out = meaning_of(match.category, match.by, match.rule);
+    return true;
+}
+
+static bool is_silent(const struct reply *reply)
+{
+    return reply->code == 0 && with_class_of_reply(reply).class_ == 0 && reply->text.size == 0;
+}
+
+static bool is_permanent(const struct reply *reply)
+{
+    return reply->code == 0 ? reply->enhanced.class_ == 5 : reply->code >= 500;
+}
+
+/* 5; and a final failure to which nobody gave a reason is a giving up. */
 static struct meaning unknown(const struct event *event)
 {
-    if (event->kind == KIND_EXPIRED) {
-        return meaning_of(event, CATEGORY_EXPIRED, FOUND_BY_NONE, "kind");
+    if (kind_is_final(event->kind) && is_silent(&event->reply)) {
+        return meaning_of(CATEGORY_EXPIRED, FOUND_BY_NONE, "");
     }
-    const bool is_permanent =
-        event->reply.code >= PERMANENT_MIN ||
-        (event->reply.code == 0 && event->reply.enhanced.class_ == PERMANENT_MIN / 100);
-    return meaning_of(event, is_permanent ? CATEGORY_UNKNOWN_PERMANENT : CATEGORY_UNKNOWN_TRANSIENT,
+    return meaning_of(is_permanent(&event->reply) ? CATEGORY_UNKNOWN_PERMANENT
+                                                  : CATEGORY_UNKNOWN_TRANSIENT,
                       FOUND_BY_NONE, "");
+}
+
+static enum class class_under(enum kind kind, enum category category) {
+    const enum class class_ = category_class(category);
+    return kind == KIND_DEFERRED && class_ == CLASS_HARD ? CLASS_SOFT : class_;
 }
 
 struct meaning classify(const struct ruleset *ruleset, const struct event *event)
 {
     struct meaning meaning;
-    if (needs_no_reading(event, &meaning) || text_rules_find(event, &meaning) ||
-        find_codes(ruleset->codes, event, &meaning)) {
-        return meaning;
+    if (!by_event(event, &meaning) && !by_text(ruleset, event, &meaning) &&
+        !by_codes(ruleset, &event->reply, &meaning)) {
+        meaning = unknown(event);
     }
-    return unknown(event);
+    meaning.class_ = class_under(event->kind, meaning.category);
+    return meaning;
 }

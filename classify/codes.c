@@ -1,8 +1,9 @@
 /* classify/codes.c - see codes.h.
  *
- * The key of a row is its numbers side by side in 33 bits. The hash multiplies by an odd number and
- * keeps the top bits; numbers are tried until no two keys meet. With a table of at least 16 slots a
- * key some thousand tries are enough, and there are at most a few hundred keys.
+ * The hash is "hash and displace" (Belazzougui, Botelho, Dietzfelbinger 2009) with multiply-shift:
+ * the key's first hash names a bucket, the bucket's seed goes into the second, which names the
+ * slot. The largest buckets choose their seeds first; with half of the slots empty a few tries are
+ * enough.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,299 +13,373 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "classify/reply.h"
 
 enum {
-    ROWS_MAX = 8192,
-    SLOTS_PER_KEY = 16,
-    BITS_MIN = 6,
-    BITS_MAX = 24,
-    TRIES = 20000,
-    CODE_MIN = 200,
-    CODE_MAX = 599,
-    PART_MAX = 999, /* of an enhanced code: RFC 3463, three digits */
-    ANY_DETAIL = 1023,
+    DETAIL_ANY = 1023, /* a row x.y: every detail that has no row */
+    SEED_MAX = 1 << 20,
+    PART_MAX = 999, /* RFC 3463: three digits */
 };
 
-struct slot {
-    uint64_t key; /* 0: free */
-    uint32_t row;
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+
+struct row {
+    uint64_t key; /* 0: an empty slot */
+    enum category category;
+    char rule[CODE_RULE_SIZE];
 };
 
 struct codes {
-    struct code_row *rows;
-    uint64_t *keys;
-    uint32_t *lines;
-    size_t count;
-    struct slot *slots;
-    unsigned shift;
-    uint64_t factor;
+    struct row *slots;
+    uint32_t *seeds;
+    unsigned slot_bits;
+    unsigned bucket_bits;
 };
 
-static uint64_t key_of_numbers(uint16_t code, uint8_t class_, uint16_t subject, uint16_t detail)
+/* Never 0: a row has a reply code or a class. */
+static uint64_t pack(uint16_t reply_code, struct enhanced enhanced)
 {
-    return (uint64_t)code << 23 | (uint64_t)class_ << 20 | (uint64_t)subject << 10 | detail;
+    return (uint64_t)reply_code << 23 | (uint64_t)enhanced.class_ << 20 |
+           (uint64_t)enhanced.subject << 10 | enhanced.detail;
 }
 
-/* --- the perfect hash ----------------------------------------------------------------------- */
-
-static size_t place_of(uint64_t key, uint64_t factor, unsigned shift)
+static uint64_t top_bits(uint64_t key, unsigned bits)
 {
-    return (size_t)(key * factor >> shift);
+    return (key * MULTIPLIER) >> (64 - bits);
 }
 
-static bool try_factor(struct codes *codes, uint64_t factor, size_t slot_count)
+static uint64_t slot_of(const struct codes *codes, uint64_t key, uint32_t seed)
 {
-    memset(codes->slots, 0, slot_count * sizeof(codes->slots[0]));
-    for (size_t i = 0; i < codes->count; i++) {
-        struct slot *slot = &codes->slots[place_of(codes->keys[i], factor, codes->shift)];
-        if (slot->key != 0) {
-            return false;
-        }
-        *slot = (struct slot){codes->keys[i], (uint32_t)i};
+    /* The key sits in the low 33 bits, so a seed above them never makes two keys one. */
+    return top_bits((key | (uint64_t)seed << 40) * MULTIPLIER ^ key, codes->slot_bits);
+}
+
+static const struct row *find(const struct codes *codes, uint64_t key)
+{
+    const uint32_t seed = codes->seeds[top_bits(key, codes->bucket_bits)];
+    const struct row *row = &codes->slots[slot_of(codes, key, seed)];
+    return row->key == key ? row : NULL;
+}
+
+static bool match(const struct row *row, enum found_by by, struct code_match *out)
+{
+    if (row == NULL) {
+        return false;
     }
-    codes->factor = factor;
+    *out = (struct code_match){row->category, by, row->rule};
     return true;
 }
 
-static enum err build(struct codes *codes)
-{
-    unsigned bits = BITS_MIN;
-    while ((size_t)1 << bits < codes->count * SLOTS_PER_KEY) {
-        bits++;
-    }
-    uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
-    for (; bits <= BITS_MAX; bits++) {
-        const size_t slot_count = (size_t)1 << bits;
-        struct slot *slots = realloc(codes->slots, slot_count * sizeof(slots[0]));
-        if (slots == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        codes->slots = slots;
-        codes->shift = 64 - bits;
-        for (int i = 0; i < TRIES; i++) {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            if (try_factor(codes, random | 1, slot_count)) {
-                return OK;
-            }
-        }
-    }
-    CHECK(!"no perfect hash for distinct keys");
-    return ERR_NO_MEMORY;
-}
-
-static const struct code_row *find(const struct codes *codes, uint64_t key)
-{
-    const struct slot *slot = &codes->slots[place_of(key, codes->factor, codes->shift)];
-    return slot->key == key ? &codes->rows[slot->row] : NULL;
-}
-
-const struct code_row *codes_find_enhanced(const struct codes *codes,
-                                           uint16_t code,
-                                           struct enhanced enhanced)
+bool codes_find_enhanced(const struct codes *codes,
+                         uint16_t reply_code,
+                         struct enhanced enhanced,
+                         struct code_match *out)
 {
     if (enhanced.class_ == 0 || enhanced.subject > PART_MAX || enhanced.detail > PART_MAX) {
-        return NULL;
+        return false;
     }
-    const uint8_t class_ = enhanced.class_;
-    const struct code_row *row =
-        find(codes, key_of_numbers(code, class_, enhanced.subject, enhanced.detail));
-    if (row == NULL) {
-        row = find(codes, key_of_numbers(0, class_, enhanced.subject, enhanced.detail));
-    }
-    if (row == NULL) {
-        row = find(codes, key_of_numbers(0, class_, enhanced.subject, ANY_DETAIL));
-    }
-    return row;
+    const struct enhanced any = {enhanced.class_, enhanced.subject, DETAIL_ANY};
+    return (reply_code != 0 &&
+            match(find(codes, pack(reply_code, enhanced)), FOUND_BY_ENHANCED, out)) ||
+           match(find(codes, pack(0, enhanced)), FOUND_BY_ENHANCED, out) ||
+           match(find(codes, pack(0, any)), FOUND_BY_ENHANCED, out);
 }
 
-const struct code_row *codes_find_code(const struct codes *codes, uint16_t code)
+bool codes_find_reply(const struct codes *codes, uint16_t reply_code, struct code_match *out)
 {
-    return code == 0 ? NULL : find(codes, key_of_numbers(code, 0, 0, 0));
+    return reply_code != 0 &&
+           match(find(codes, pack(reply_code, (struct enhanced){0})), FOUND_BY_CODE, out);
 }
 
-size_t codes_count(const struct codes *codes)
-{
-    return codes->count;
-}
+/* --- building -----------------------------------------------------------------------------------
+ */
 
-/* --- the file ------------------------------------------------------------------------------- */
-
-/* An enhanced code as the file writes it; class 0 stands for x, detail ANY_DETAIL for none. */
-struct pattern {
-    uint8_t class_;
-    bool is_any_class;
-    uint16_t subject;
-    uint16_t detail;
+struct bucket {
+    uint32_t index;
+    uint32_t count;
+    uint32_t first; /* of its rows in the order of build.by_bucket */
 };
 
-static bool take_part(struct span *text, uint16_t *out)
+struct build {
+    struct codes *codes;
+    const struct row *rows;
+    size_t row_count;
+    struct bucket *buckets;
+    const struct row **by_bucket;
+};
+
+static int larger_first(const void *left, const void *right)
 {
-    uint64_t value;
-    const char *dot = memchr(text->data, '.', text->size);
-    const size_t size = dot == NULL ? text->size : (size_t)(dot - text->data);
-    if (!span_to_u64((struct span){text->data, size}, &value) || value > PART_MAX) {
-        return false;
-    }
-    *out = (uint16_t)value;
-    const size_t taken = dot == NULL ? size : size + 1;
-    *text = (struct span){text->data + taken, text->size - taken};
-    return dot == NULL || text->size > 0;
+    const struct bucket *a = left;
+    const struct bucket *b = right;
+    return (a->count < b->count) - (a->count > b->count);
 }
 
-static bool pattern_parse(struct span text, struct pattern *out)
+static void sort_into_buckets(struct build *build)
 {
-    if (text.size < 3 || text.data[1] != '.' || strchr("x45", text.data[0]) == NULL) {
-        return false;
+    const unsigned bits = build->codes->bucket_bits;
+    const size_t bucket_count = (size_t)1 << bits;
+    for (size_t i = 0; i < build->row_count; i++) {
+        build->buckets[top_bits(build->rows[i].key, bits)].count++;
     }
-    out->is_any_class = text.data[0] == 'x';
-    out->class_ = (uint8_t)(out->is_any_class ? 0 : text.data[0] - '0');
-    text = (struct span){text.data + 2, text.size - 2};
-    if (!take_part(&text, &out->subject)) {
-        return false;
+    uint32_t first = 0;
+    for (size_t i = 0; i < bucket_count; i++) {
+        build->buckets[i].index = (uint32_t)i;
+        build->buckets[i].first = first;
+        first += build->buckets[i].count;
+        build->buckets[i].count = 0;
     }
-    if (text.size == 0) {
-        out->detail = ANY_DETAIL;
-        return true;
+    for (size_t i = 0; i < build->row_count; i++) {
+        struct bucket *bucket = &build->buckets[top_bits(build->rows[i].key, bits)];
+        build->by_bucket[bucket->first + bucket->count++] = &build->rows[i];
     }
-    return take_part(&text, &out->detail) && text.size == 0;
+    qsort(build->buckets, bucket_count, sizeof(build->buckets[0]), larger_first);
 }
 
-static void write_id(char id[CODE_ID_SIZE], uint16_t code, const struct pattern *pattern)
+/* Takes the bucket's slots, or none of them. */
+static bool place(struct build *build, const struct bucket *bucket, uint32_t seed)
 {
-    char text[64] = "codes:";
-    size_t size = strlen(text);
-    if (code != 0) {
-        size += (size_t)snprintf(text + size, sizeof(text) - size, "%u%s", code,
-                                 pattern == NULL ? "" : " ");
+    struct codes *codes = build->codes;
+    for (uint32_t i = 0; i < bucket->count; i++) {
+        const struct row *row = build->by_bucket[bucket->first + i];
+        struct row *slot = &codes->slots[slot_of(codes, row->key, seed)];
+        if (slot->key == 0) {
+            *slot = *row;
+            continue;
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            const uint64_t key = build->by_bucket[bucket->first + j]->key;
+            codes->slots[slot_of(codes, key, seed)] = (struct row){0};
+        }
+        return false;
     }
-    if (pattern != NULL) {
-        size += (size_t)snprintf(text + size, sizeof(text) - size, "%u.%u", pattern->class_,
-                                 pattern->subject);
-        if (pattern->detail != ANY_DETAIL) {
-            size += (size_t)snprintf(text + size, sizeof(text) - size, ".%u", pattern->detail);
+    codes->seeds[bucket->index] = seed;
+    return true;
+}
+
+static void place_all(struct build *build)
+{
+    const size_t bucket_count = (size_t)1 << build->codes->bucket_bits;
+    for (size_t i = 0; i < bucket_count; i++) {
+        uint32_t seed = 0;
+        while (!place(build, &build->buckets[i], seed)) {
+            seed++;
+            CHECK(seed < SEED_MAX); /* keys differ, half of the slots are free */
         }
     }
-    CHECK(size < CODE_ID_SIZE);
-    memcpy(id, text, size + 1);
 }
 
-static void add_row(struct codes *codes,
-                    struct yaml *file,
-                    const struct yaml_node *node,
-                    enum category category,
-                    uint16_t code,
-                    const struct pattern *pattern)
+static unsigned bits_for(size_t count)
 {
-    const uint64_t key =
-        pattern == NULL ? key_of_numbers(code, 0, 0, 0)
-                        : key_of_numbers(code, pattern->class_, pattern->subject, pattern->detail);
-    for (size_t i = 0; i < codes->count; i++) {
-        if (codes->keys[i] == key) {
-            yaml_fault(file, node, "%s stands in line %u already: keep one",
-                       codes->rows[i].id + strlen("codes:"), codes->lines[i]);
+    unsigned bits = 1;
+    while (((size_t)1 << bits) < count) {
+        bits++;
+    }
+    return bits;
+}
+
+static enum err build_table(const struct row *rows, size_t row_count, struct codes *codes)
+{
+    codes->slot_bits = bits_for(2 * row_count);
+    codes->bucket_bits = bits_for(row_count / 2);
+    const size_t bucket_count = (size_t)1 << codes->bucket_bits;
+    codes->slots = calloc((size_t)1 << codes->slot_bits, sizeof(codes->slots[0]));
+    codes->seeds = calloc(bucket_count, sizeof(codes->seeds[0]));
+    struct build build = {
+        .codes = codes,
+        .rows = rows,
+        .row_count = row_count,
+        .buckets = calloc(bucket_count, sizeof(struct bucket)),
+        .by_bucket = calloc(row_count + 1, sizeof(const struct row *)),
+    };
+    const bool good = codes->slots != NULL && codes->seeds != NULL && build.buckets != NULL &&
+                      build.by_bucket != NULL;
+    if (good) {
+        sort_into_buckets(&build);
+        place_all(&build);
+    }
+    free(build.buckets);
+    free(build.by_bucket);
+    return good ? OK : ERR_NO_MEMORY;
+}
+
+/* --- rows of the file ---------------------------------------------------------------------------
+ */
+
+static const char *const KEYS[] = {"reply", "enhanced", "category", "example", "why"};
+
+/* `5.1.1`, or `5.1` for every detail without a row. */
+static bool parse_status(struct span text, struct enhanced *out)
+{
+    char whole[ENHANCED_TEXT_SIZE + 2];
+    if (enhanced_parse(text, out)) {
+        return out->class_ != 2;
+    }
+    const int size = snprintf(whole, sizeof(whole), "%.*s.0", SPAN_ARGS(text));
+    if (size < 0 || (size_t)size >= sizeof(whole) ||
+        !enhanced_parse((struct span){whole, (size_t)size}, out)) {
+        return false;
+    }
+    out->detail = DETAIL_ANY;
+    return out->class_ != 2;
+}
+
+static bool take_codes(struct yaml *yaml, const struct yaml_node *item, struct row *row)
+{
+    struct enhanced enhanced = {0};
+    int64_t reply_code = 0;
+    const struct yaml_node *reply = yaml_find(item, "reply");
+    const struct yaml_node *status = yaml_find(item, "enhanced");
+    const char *text = "";
+    if (reply == NULL && status == NULL) {
+        yaml_fault(yaml, item, "a row needs `reply: 550`, `enhanced: 5.1.1`, or both");
+        return false;
+    }
+    if (reply != NULL && !yaml_to_int(yaml, reply, 400, 599, &reply_code)) {
+        return false;
+    }
+    if (status != NULL && !yaml_to_text(yaml, status, &text)) {
+        return false;
+    }
+    if (status != NULL && !parse_status(status->text, &enhanced)) {
+        yaml_fault(yaml, status,
+                   "\"%s\" is no enhanced code; write 5.1.1, or 5.1 for the rest of it", text);
+        return false;
+    }
+    if (reply != NULL && enhanced.detail == DETAIL_ANY) {
+        yaml_fault(yaml, item, "a row of both codes needs the whole enhanced code");
+        return false;
+    }
+    row->key = pack((uint16_t)reply_code, enhanced);
+    (void)snprintf(row->rule, sizeof(row->rule), "%s%s%s", reply == NULL ? "" : reply->text.data,
+                   reply != NULL && status != NULL ? " " : "", text);
+    return true;
+}
+
+static bool take_category(struct yaml *yaml, const struct yaml_node *item, struct row *row)
+{
+    const struct yaml_node *node = yaml_find(item, "category");
+    const char *names[CATEGORY_COUNT];
+    size_t index;
+    for (size_t i = 0; i < CATEGORY_COUNT; i++) {
+        names[i] = category_name((enum category)i);
+    }
+    if (node == NULL) {
+        yaml_fault(yaml, item, "a row needs a category");
+        return false;
+    }
+    /* none and manual, the first and the last, are no meaning of a reply */
+    if (!yaml_to_choice(yaml, node, names + 1, CATEGORY_COUNT - 2, &index)) {
+        return false;
+    }
+    row->category = (enum category)(index + 1);
+    return true;
+}
+
+static void check_duplicate(struct yaml *yaml,
+                            const struct yaml_node *item,
+                            const struct row *rows,
+                            size_t count)
+{
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (rows[i].key == rows[count - 1].key) {
+            yaml_fault(yaml, item, "%s has a row already; keep one", rows[i].rule);
             return;
         }
     }
-    if (codes->count == ROWS_MAX) {
-        yaml_fault(file, node, "more than %d codes", ROWS_MAX);
-        return;
-    }
-    struct code_row *row = &codes->rows[codes->count];
-    row->category = category;
-    row->has_enhanced = pattern != NULL;
-    write_id(row->id, code, pattern);
-    codes->keys[codes->count] = key;
-    codes->lines[codes->count] = node->line;
-    codes->count++;
 }
 
-static bool read_category(struct yaml *file, const struct yaml_node *node, enum category *out)
+static size_t take_rows(struct yaml *yaml, const struct yaml_node *list, struct row *rows)
 {
-    const struct yaml_node *member = yaml_find(node, "category");
-    const char *text;
-    if (member == NULL) {
-        yaml_fault(file, node, "a code needs a category");
-        return false;
-    }
-    if (!yaml_to_text(file, member, &text)) {
-        return false;
-    }
-    if (!category_find(span_of(text), out)) {
-        yaml_fault(file, member, "no such category: %s (they stand in classify/event.def)", text);
-        return false;
-    }
-    return true;
-}
-
-static bool read_pattern(struct yaml *file, const struct yaml_node *member, struct pattern *out)
-{
-    const char *text;
-    if (!yaml_to_text(file, member, &text)) {
-        return false;
-    }
-    if (!pattern_parse(span_of(text), out)) {
-        yaml_fault(file, member,
-                   "no enhanced code: %s (write it like 5.1.1, x.7.1 for 4.7.1 and 5.7.1, or 5.7)",
-                   text);
-        return false;
-    }
-    return true;
-}
-
-static void read_row(struct codes *codes, struct yaml *file, const struct yaml_node *node)
-{
-    static const char *const KEYS[] = {"code", "enhanced", "category", "says", "why"};
-    if (yaml_to_map(file, node) == NULL) {
-        return;
-    }
-    yaml_known_keys(file, node, KEYS, sizeof(KEYS) / sizeof(KEYS[0]));
-    const struct yaml_node *code_node = yaml_find(node, "code");
-    const struct yaml_node *enhanced_node = yaml_find(node, "enhanced");
-    int64_t code = 0;
-    struct pattern pattern;
-    enum category category;
-    if (code_node == NULL && enhanced_node == NULL) {
-        yaml_fault(file, node, "neither code nor enhanced: of what is it the meaning?");
-        return;
-    }
-    if (!read_category(file, node, &category) ||
-        (code_node != NULL && !yaml_to_int(file, code_node, CODE_MIN, CODE_MAX, &code)) ||
-        (enhanced_node != NULL && !read_pattern(file, enhanced_node, &pattern))) {
-        return;
-    }
-    if (enhanced_node == NULL || !pattern.is_any_class) {
-        add_row(codes, file, node, category, (uint16_t)code,
-                enhanced_node == NULL ? NULL : &pattern);
-        return;
-    }
-    for (uint8_t class_ = 4; class_ <= 5; class_++) {
-        pattern.class_ = class_;
-        add_row(codes, file, node, category, (uint16_t)code, &pattern);
-    }
-}
-
-enum err codes_create(struct yaml *file, struct codes **out)
-{
-    struct codes *codes = calloc(1, sizeof(*codes));
-    if (codes == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    codes->rows = calloc(ROWS_MAX, sizeof(codes->rows[0]));
-    codes->keys = calloc(ROWS_MAX, sizeof(codes->keys[0]));
-    codes->lines = calloc(ROWS_MAX, sizeof(codes->lines[0]));
-    enum err err = OK;
-    if (codes->rows == NULL || codes->keys == NULL || codes->lines == NULL) {
-        err = ERR_NO_MEMORY;
-    } else {
-        const struct yaml_node *list = yaml_to_list(file, yaml_find(yaml_root(file), "codes"));
-        for (const struct yaml_node *node = list == NULL ? NULL : list->first; node != NULL;
-             node = node->next) {
-            read_row(codes, file, node);
+    size_t count = 0;
+    for (const struct yaml_node *item = list->first; item != NULL; item = item->next) {
+        if (count == CODES_MAX) {
+            yaml_fault(yaml, item, "more than %d rows", CODES_MAX);
+            break;
         }
-        err = build(codes);
+        if (yaml_to_map(yaml, item) == NULL) {
+            continue;
+        }
+        yaml_known_keys(yaml, item, KEYS, sizeof(KEYS) / sizeof(KEYS[0]));
+        const bool has_codes = take_codes(yaml, item, &rows[count]);
+        if (take_category(yaml, item, &rows[count]) && has_codes) {
+            count++;
+            check_duplicate(yaml, item, rows, count);
+        }
     }
+    return count;
+}
+
+/* Its own example must find the row, so that none is shadowed or mistyped. */
+static void check_example(struct yaml *yaml,
+                          const struct yaml_node *item,
+                          const struct codes *codes,
+                          const struct row *row)
+{
+    const struct yaml_node *node = yaml_find(item, "example");
+    const char *text;
+    char memory[512];
+    if (node == NULL) {
+        yaml_fault(yaml, item, "a row needs an example: a reply that it decides");
+        return;
+    }
+    if (!yaml_to_text(yaml, node, &text) || node->text.size > sizeof(memory)) {
+        return;
+    }
+    const struct reply reply = reply_parse(node->text, memory);
+    struct code_match found = {.rule = "no row"};
+    if (!codes_find_enhanced(codes, reply.code, reply.enhanced, &found)) {
+        (void)codes_find_reply(codes, reply.code, &found);
+    }
+    if (strcmp(found.rule, row->rule) != 0) {
+        yaml_fault(yaml, node, "the example of %s is decided by %s", row->rule, found.rule);
+    }
+}
+
+static void check_examples(struct yaml *yaml,
+                           const struct yaml_node *list,
+                           const struct codes *codes,
+                           const struct row *rows)
+{
+    for (const struct yaml_node *item = list->first; item != NULL; item = item->next) {
+        check_example(yaml, item, codes, rows++);
+    }
+}
+
+/* The table, unless the file has a fault: then every row is also an item of the list. */
+static enum err load_rows(struct yaml *yaml,
+                          const struct yaml_node *list,
+                          struct row *rows,
+                          struct codes *codes)
+{
+    const size_t count = take_rows(yaml, list, rows);
+    if (yaml_fault_count(yaml) > 0) {
+        return ERR_BAD_CONFIG;
+    }
+    const enum err err = build_table(rows, count, codes);
+    if (err != OK) {
+        return err;
+    }
+    check_examples(yaml, list, codes, rows);
+    return yaml_fault_count(yaml) > 0 ? ERR_BAD_CONFIG : OK;
+}
+
+enum err codes_load(struct yaml *yaml, struct codes **out)
+{
+    const struct yaml_node *root = yaml_root(yaml);
+    const struct yaml_node *list = yaml_to_list(yaml, yaml_find(root, "codes"));
+    yaml_known_keys(yaml, root, (const char *const[]){"codes"}, 1);
+    if (list == NULL) {
+        yaml_fault(yaml, root, "a file of codes has a list `codes`");
+        return ERR_BAD_CONFIG;
+    }
+    struct row *rows = calloc(CODES_MAX, sizeof(*rows));
+    struct codes *codes = calloc(1, sizeof(*codes));
+    enum err err = rows == NULL || codes == NULL ? ERR_NO_MEMORY : OK;
+    if (err == OK) {
+        err = load_rows(yaml, list, rows, codes);
+    }
+    free(rows);
     if (err != OK) {
         codes_destroy(&codes);
         return err;
@@ -315,14 +390,11 @@ enum err codes_create(struct yaml *file, struct codes **out)
 
 void codes_destroy(struct codes **codes)
 {
-    struct codes *c = *codes;
-    *codes = NULL;
-    if (c == NULL) {
+    if (*codes == NULL) {
         return;
     }
-    free(c->rows);
-    free(c->keys);
-    free(c->lines);
-    free(c->slots);
-    free(c);
+    free((*codes)->slots);
+    free((*codes)->seeds);
+    free(*codes);
+    *codes = NULL;
 }

@@ -1,41 +1,43 @@
-/* classify/codes.h - the table of codes: reply code and enhanced code to category, with fallbacks.
+/* classify/codes.h - the table of codes: what a reply means by its numbers alone (design 4).
  *
- * A perfect hash: one multiplication, one shift, one comparison for each step of
- *     code and enhanced together -> enhanced x.y.z -> x.y -> code
- * Built when rules load, immutable, read without a lock.
+ * A perfect hash: a look-up is two multiplications and one comparison, whatever the table holds. It
+ * is built when rules load, never changed, and read without a lock.
  *
- * Owns:    its rows and their ids.
- * Thread:  any, for reading.
- * Errors:  codes_create(): ERR_NO_MEMORY. Faults of the file are left in it (yaml_fault), each with
- * its line. Sources: RFC 5321 4.2, RFC 3463, IANA "SMTP Enhanced Status Codes",
- * classify/rules/codes.yaml.
+ * Rows come from rules/codes.yaml, each with an example that it must win. A fault is a fault of the
+ * file (FILE:LINE), never of a row that is then left out.
+ *
+ * Limits:  CODES_MAX rows.
+ * Thread:  any, once loaded.
+ * Sources: RFC 5321 4.2.3, RFC 3463, RFC 5248 and IANA's registry of enhanced status codes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+#include "base/err.h"
 #include "base/yaml.h"
-#include "classify/event.h"
+#include "classify/classify.h"
 
-enum { CODE_ID_SIZE = 24 };
-
-struct code_row {
-    enum category category;
-    bool has_enhanced;
-    char id[CODE_ID_SIZE]; /* "codes:452 4.3.1" */
-};
+enum { CODES_MAX = 4096, CODE_RULE_SIZE = 16 /* 452 4.2.2 and NUL */ };
 
 struct codes;
 
-/* Reads the list below `codes:`. Every row must find itself; a code that stands twice is a fault.
- */
-MUST_USE enum err codes_create(struct yaml *file, struct codes **out);
+struct code_match {
+    enum category category;
+    enum found_by by; /* enhanced or code */
+    const char *rule; /* "452 4.2.2", "5.1.1", "5.1" or "550"; lives as long as the table */
+};
+
+/* From the list `codes` of a file. Faults are added to the file's, and *out is left alone. */
+MUST_USE enum err codes_load(struct yaml *yaml, struct codes **out);
 void codes_destroy(struct codes **codes);
 
-/* Enhanced with class 0: there is none. NULL: no row. */
-const struct code_row *codes_find_enhanced(const struct codes *codes,
-                                           uint16_t code,
-                                           struct enhanced enhanced);
-const struct code_row *codes_find_code(const struct codes *codes, uint16_t code);
+/* What the enhanced code says, with the reply code and without: x.y.z, then x.y. False: nothing, or
+ * there is none. */
+bool codes_find_enhanced(const struct codes *codes,
+                         uint16_t reply_code,
+                         struct enhanced enhanced,
+                         struct code_match *out);
 
-size_t codes_count(const struct codes *codes);
+/* What the reply code alone says. */
+bool codes_find_reply(const struct codes *codes, uint16_t reply_code, struct code_match *out);

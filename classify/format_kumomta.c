@@ -330,10 +330,22 @@ static void decode_feedback(struct decoding *decoding, const struct json_node *c
     decode_complaint(decoding, &event, report);
 }
 
-static void decode_mail(struct decoding *decoding,
-                        const struct json_node *const *fields,
-                        enum kind kind)
+/* KumoMTA always writes the key; where an operator's template leaves it out, it says nothing. */
+static bool lacks_peer(const struct json_node *object)
 {
+    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
+        if (span_equal(n->key, KEYS[FIELD_PEER_ADDRESS])) {
+            return n->kind == JSON_NULL;
+        }
+    }
+    return false;
+}
+
+static void decode_mail(struct decoding *decoding,
+                        const struct json_node *object,
+                        const struct json_node *const *fields)
+{
+    const enum kind kind = kind_of_type(field_text(fields[FIELD_TYPE]));
     struct event event = event_init();
     event.kind = kind;
     take_common(fields, &event);
@@ -341,7 +353,7 @@ static void decode_mail(struct decoding *decoding,
     if (kind != KIND_LATE_BOUNCE) {
         event.message_id = field_text(fields[FIELD_ID]);
     }
-    event.origin = origin_of(&event, fields[FIELD_PEER_ADDRESS] != NULL);
+    event.origin = origin_of(&event, !lacks_peer(object));
     if (kind == KIND_BOUNCED && is_unreached(event.reply.text)) {
         event.kind = KIND_EXPIRED;
     }
@@ -356,15 +368,14 @@ static void decode_object(struct decoding *decoding, const struct json_node *obj
 {
     const struct json_node *fields[FIELD_COUNT];
     field_pick(object, KEYS, FIELD_COUNT, fields);
-    const struct span type = field_text(fields[FIELD_TYPE]);
     if (fields[FIELD_TYPE] == NULL) {
         decoding_fault(decoding, "no type: not a log record of KumoMTA");
     } else if (span_equal(field_text(fields[FIELD_RECEPTION_PROTOCOL]), SPAN("LogRecord"))) {
         decode_log_of_log(decoding, fields);
-    } else if (span_equal(type, SPAN("Feedback"))) {
+    } else if (span_equal(field_text(fields[FIELD_TYPE]), SPAN("Feedback"))) {
         decode_feedback(decoding, fields);
     } else {
-        decode_mail(decoding, fields, kind_of_type(type));
+        decode_mail(decoding, object, fields);
     }
 }
 

@@ -9,6 +9,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
+
 #include "classify/format.h"
 #include "classify/reply.h"
 
@@ -96,10 +98,15 @@ static const char *take_time(const struct json_node *node, enum kind kind, int64
     if (node == NULL) {
         return kind == KIND_IGNORED ? NULL : "no ts_ms";
     }
-    if (node->kind == JSON_STRING) {
+    if (node->kind != JSON_INTEGER && node->kind != JSON_REAL) {
         return "ts_ms is no number";
     }
-    return field_int(node, -TIME_MS_MAX, TIME_MS_MAX, out) ? NULL : "ts_ms is no number of ms";
+    const double ms = node->kind == JSON_REAL ? round(node->real) : (double)node->integer;
+    if (!(fabs(ms) <= (double)TIME_MS_MAX)) {
+        return "ts_ms is no time before the year 10000";
+    }
+    *out = (int64_t)ms; /* exact: TIME_MS_MAX is below 2^53 */
+    return NULL;
 }
 
 static const char *check_recipient(const struct json_node *node)

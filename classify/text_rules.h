@@ -1,8 +1,7 @@
-/* classify/text_rules.h - what the words of a reply say: the provider's own dialect first, then the
- * general rules.
+/* classify/text_rules.h - what a reply means by its words: provider rules, then general ones
+ * (design 4, steps 2 and 3).
  *
- * There are no text rules yet: a find finds nothing, and the table of codes decides. classify()
- * already asks here, in the place that the order of decision gives them.
+ * Thread:  any; a set of rules is immutable.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,10 +9,16 @@
 
 #include "classify/classify.h"
 
-/* False: no rule knows these words; *out is left alone. */
-static inline bool text_rules_find(const struct event *event, struct meaning *out)
-{
-    (void)event;
-    (void)out;
-    return false;
-}
+struct text_rules;
+
+struct text_match {
+    enum category category;
+    enum found_by by; /* provider or text */
+    const char *rule; /* lives as long as the rules */
+};
+
+/* The rule that wins for this reply. False: none knows its words. `rules` is NULL where no file of
+ * text rules was loaded. */
+bool text_rules_find(const struct text_rules *rules,
+                     const struct event *event,
+                     struct text_match *out);
