@@ -266,8 +266,8 @@ json_fault describe(const json_reader &reader, span text, error_code error)
 
 error_code read_text(json_reader &reader, span text)
 {
-    if (reader.parser.capacity() < text.size) {
-        const size_t capacity = round_up(text.size);
+    if (reader.parser.capacity() <= text.size) {
+        const size_t capacity = round_up(text.size + 1);
         SIMDJSON_TRY(reader.parser.allocate(capacity, reader.depth_max + 1));
         SIMDJSON_TRY(reader.parser.doc.allocate(capacity));
     }

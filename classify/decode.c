@@ -127,23 +127,45 @@ void decoding_event_each(struct decoding *decoding,
 /* --- fields -------------------------------------------------------------------------------------
  */
 
+static const struct json_node **find_slot(const struct span *keys,
+                                          size_t key_count,
+                                          struct span key,
+                                          const struct json_node **out)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        if (span_equal(keys[i], key)) {
+            return &out[i];
+        }
+    }
+    return NULL;
+}
+
+/* A bit per size of a key: most members of a record are wanted by nobody and go by their size. */
+static uint64_t size_bit(struct span key)
+{
+    return UINT64_C(1) << (key.size & 63);
+}
+
 void field_pick(const struct json_node *object,
                 const struct span *keys,
                 size_t key_count,
                 const struct json_node **out)
 {
+    uint64_t sizes = 0;
     for (size_t i = 0; i < key_count; i++) {
         out[i] = NULL;
+        sizes |= size_bit(keys[i]);
     }
     if (object == NULL || object->kind != JSON_OBJECT) {
         return;
     }
     for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
-        for (size_t i = 0; i < key_count; i++) {
-            if (span_equal(keys[i], n->key)) {
-                out[i] = n->kind == JSON_NULL ? NULL : n;
-                break;
-            }
+        if ((sizes & size_bit(n->key)) == 0) {
+            continue;
+        }
+        const struct json_node **slot = find_slot(keys, key_count, n->key, out);
+        if (slot != NULL) {
+            *slot = n->kind == JSON_NULL ? NULL : n;
         }
     }
 }
@@ -204,6 +226,26 @@ static bool text_to_real(struct span text, double *out)
     return *end == '\0';
 }
 
+static bool field_real(const struct json_node *node, double *out)
+{
+    switch (node->kind) {
+    case JSON_INTEGER:
+        *out = (double)node->integer;
+        return true;
+    case JSON_REAL:
+        *out = node->real;
+        return true;
+    case JSON_STRING:
+        return text_to_real(span_trim(node->text), out);
+    case JSON_NULL:
+    case JSON_BOOL:
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+    default:
+        return false;
+    }
+}
+
 bool field_time_ms(const struct json_node *node, int64_t *out)
 {
     static const double SECONDS_MAX = 1e11;
@@ -212,16 +254,11 @@ bool field_time_ms(const struct json_node *node, int64_t *out)
     if (node == NULL) {
         return false;
     }
-    if (node->kind == JSON_INTEGER) {
-        value = (double)node->integer;
-    } else if (node->kind == JSON_REAL) {
-        value = node->real;
-    } else if (node->kind != JSON_STRING) {
-        return false;
-    } else if (time_parse(node->text, &ms)) {
+    if (node->kind == JSON_STRING && time_parse(node->text, &ms)) {
         *out = ms;
         return ms <= TIME_MS_MAX;
-    } else if (!text_to_real(span_trim(node->text), &value)) {
+    }
+    if (!field_real(node, &value)) {
         return false;
     }
     value = round(value < SECONDS_MAX ? value * 1000 : value);

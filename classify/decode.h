@@ -8,9 +8,11 @@
  * decode.c.
  *
  * Owns:    a decoder owns its parser's memory; one decoder per thread. The steady loop allocates
- * nothing once the parser has seen its largest record. Limits:  DECODE_RECORD_SIZE_MAX bytes a
- * record, DECODE_RECIPIENTS_MAX recipients an event, DECODE_DEPTH_MAX levels. Errors:  none: bad
- * input is told to the sink as a fault, and the rest of the record goes on where it can.
+ *          nothing once the parser has seen its largest record.
+ * Limits:  DECODE_RECORD_SIZE_MAX bytes a record, DECODE_RECIPIENTS_MAX recipients an event,
+ *          DECODE_DEPTH_MAX levels.
+ * Errors:  none: bad input is told to the sink as a fault, and the rest of the record goes on
+ *          where it can.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -32,7 +34,8 @@ struct format;
 struct decode_fault {
     const char
         *reason; /* a sentence's middle for people: "not JSON: unclosed string", "no recipient" */
-    struct span part;    /* what goes to the dead letters: the line, or the whole record */
+    struct span part;    /* what goes to the dead letters: the line or element, from the fault's
+                            element on if the rest of an array is lost, or the whole record */
     uint64_t position;   /* of the fault, in bytes from the start of the record */
     uint32_t part_index; /* which line or array element, from 1 */
 };

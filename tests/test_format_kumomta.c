@@ -7,15 +7,17 @@
 /* --- the samples, field by field ----------------------------------------------------------------
  */
 
+enum { FILE_SIZE_MAX = 1024 * 1024 };
+
 static char *read_file(const char *name, size_t *size)
 {
     char path[512];
     (void)snprintf(path, sizeof(path), "%s/data/formats/%s", TESTS_DIRECTORY, name);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    char *text = malloc(1024 * 1024);
+    char *text = malloc(FILE_SIZE_MAX);
     assert_non_null(text);
-    *size = fread(text, 1, 1024 * 1024, file);
+    *size = fread(text, 1, FILE_SIZE_MAX, file);
     (void)fclose(file);
     return text;
 }

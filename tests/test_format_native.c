@@ -51,7 +51,7 @@ static void more_than_1000_recipients_are_a_fault(void **state)
         for (int i = 0; i < count; i++) {
             size += (size_t)sprintf(text + size, "%s\"r%d@x\"", i == 0 ? "" : ",", i);
         }
-        (void)strcpy(text + size, "]}");
+        (void)sprintf(text + size, "]}");
         decode_text("native", text);
         if (count == DECODE_RECIPIENTS_MAX) {
             assert_int_equal(decoded.count, DECODE_RECIPIENTS_MAX);

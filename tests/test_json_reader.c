@@ -200,7 +200,7 @@ static void every_truncation_is_refused(void **state)
 static void deep_nesting_is_refused_without_recursion_to_match(void **state)
 {
     (void)state;
-    const size_t size = 1000 * 1000;
+    const size_t size = 1000000;
     char *text = malloc(size);
     assert_non_null(text);
     memset(text, '[', size);
@@ -253,12 +253,14 @@ static void parts_of_what_was_loaded_are_read_one_by_one(void **state)
 static void a_longer_text_than_any_before_is_read(void **state)
 {
     (void)state;
-    for (size_t size = 64; size < 4 * 1024 * 1024; size *= 4) {
+    for (size_t size = 64; size < 4000000; size *= 4) {
         char *text = malloc(size);
         assert_non_null(text);
         memset(text, 'x', size);
-        memcpy(text, "{\"a\\n\":\"", 8);
-        memcpy(text + size - 4, "\\n\"}", 4);
+        const struct span start = SPAN("{\"a\\n\":\"");
+        const struct span end = SPAN("\\n\"}");
+        memcpy(text, start.data, start.size);
+        memcpy(text + size - end.size, end.data, end.size);
         struct json_fault fault;
         const struct json_node *root = read_span((struct span){text, size}, &fault);
         assert_non_null(root);
