@@ -51,6 +51,38 @@ const char *client_property(const struct io_property *properties, size_t count, 
     return value;
 }
 
+/* --- version */
+
+enum {
+    /* 0xMMmmrrff of rd_kafka_version() without ff. */
+    VERSION_CONSUMER_MENDED = 0x020601, /* cooperative rebalances, pause, seek, close */
+    VERSION_BROKEN = 0x020a00,          /* use after free when a broker goes (issue 5066) */
+    VERSION_BAD_FIRST = 0x020200,       /* batches that cannot be sent again (issue 4736) */
+    VERSION_BAD_END = 0x020500,
+};
+
+enum err client_check_version(void)
+{
+    static atomic_bool is_said;
+    const int version = rd_kafka_version() >> 8;
+    if (version == VERSION_BROKEN) {
+        log_error("kafka: librdkafka %s has a fault that corrupts memory: install another version",
+                  rd_kafka_version_str());
+        return ERR_REFUSED;
+    }
+    /* Relaxed: it orders nothing, it only keeps the line from coming once per worker. */
+    if (version >= VERSION_CONSUMER_MENDED ||
+        atomic_exchange_explicit(&is_said, true, memory_order_relaxed)) {
+        return OK;
+    }
+    const bool loses_batches = version >= VERSION_BAD_FIRST && version < VERSION_BAD_END;
+    log_warn(
+        "kafka: librdkafka %s has known faults in rebalances%s: suppressd guards its data against "
+        "them, but may have to start a worker anew; 2.6.1 and later have not",
+        rd_kafka_version_str(), loses_batches ? " and in sending large batches again" : "");
+    return OK;
+}
+
 /* --- log */
 
 /* Lines of this window and its start: relaxed, they only meter the log; a lost race lets one line

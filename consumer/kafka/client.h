@@ -17,6 +17,10 @@
 #include "base/err.h"
 #include "consumer/kafka/io.h"
 
+/* Says once per process what is known of the installed version of the client. ERR_REFUSED: it must
+ * not be used. */
+MUST_USE enum err client_check_version(void);
+
 /* Properties in three layers; a later one wins. An entry whose value is NULL is passed over. */
 struct client_layers {
     const struct io_property *ours; /* defaults; those that this version of the client does not know

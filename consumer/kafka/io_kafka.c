@@ -36,6 +36,9 @@ enum {
     CLOSE_POLL_MS = 50,
     CLOSE_RESERVE_MS = 2000, /* of the above for the end of the handles */
     HANDLES = 4,
+    REOPEN_PAUSE_FIRST_MS = 500,
+    REOPEN_PAUSE_MAX_MS = 10000,
+    STOP_LOOK_MS = 100,
 };
 
 /* --- small things */
@@ -638,6 +641,25 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
     return OK;
 }
 
+/* A producer that the broker spoils at birth is no reason to end the process. */
+static enum err open_until_stopped(struct io_kafka *k, const atomic_bool *stop)
+{
+    int pause_ms = REOPEN_PAUSE_FIRST_MS;
+    for (;;) {
+        const enum err err = txn_open(k, stop, INT64_MAX);
+        if (err != ERR_IO) {
+            return err;
+        }
+        for (int waited_ms = 0; waited_ms < pause_ms; waited_ms += STOP_LOOK_MS) {
+            if (*stop) {
+                return ERR_TIMEOUT;
+            }
+            client_sleep_ms(STOP_LOOK_MS);
+        }
+        pause_ms = pause_ms * 2 < REOPEN_PAUSE_MAX_MS ? pause_ms * 2 : REOPEN_PAUSE_MAX_MS;
+    }
+}
+
 static enum err open_producer(const struct io_config *config,
                               struct io_kafka *k,
                               const atomic_bool *stop)
@@ -672,7 +694,7 @@ static enum err open_producer(const struct io_config *config,
         return err;
     }
     rd_kafka_conf_set_dr_msg_cb(k->producer_conf, on_delivery);
-    return txn_open(k, stop, INT64_MAX);
+    return open_until_stopped(k, stop);
 }
 
 /* reader and ends. The reader names the group only because the client refuses to assign without
@@ -788,11 +810,15 @@ enum err io_kafka_open(const struct io_config *config,
 {
     CHECK(config->input_count >= 1 && config->input_count <= IO_TOPICS_MAX);
     CHECK(config->output_count <= IO_TOPICS_MAX);
+    enum err err = client_check_version();
+    if (err != OK) {
+        return err;
+    }
     struct io_kafka *k = allocate(config, handler);
     if (k == NULL) {
         return ERR_NO_MEMORY;
     }
-    const enum err err = open_handles(config, k, stop);
+    err = open_handles(config, k, stop);
     if (err != OK) {
         io_close(&k->io);
         return err;

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "consumer/kafka/client.h"
 
-enum { CLOSE_TIMEOUT_MS = 3000, REASON_SIZE = 256, REPLICAS_SAFE = 3 };
+enum { CLOSE_TIMEOUT_MS = 3000, REASON_SIZE = 256, REPLICAS_SAFE = 3, VISIBLE_PAUSE_MS = 50 };
 
 /* Why each: `topics --create` sets all of a role, `run` compares. Fatal is what would lose or
  * corrupt state while everything looks well. */
@@ -261,6 +261,45 @@ static enum err create(struct topics *topics,
     return wait_result(topics, "topics cannot be created", out);
 }
 
+static bool are_visible(const struct rd_kafka_metadata *metadata,
+                        const struct topic_plan *plans,
+                        size_t plan_count,
+                        const struct topic_creation *outcomes)
+{
+    for (size_t i = 0; i < plan_count; i++) {
+        if (outcomes[i].outcome == TOPIC_CREATED && find_topic(metadata, plans[i].name) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The controller says "created" a moment before the brokers know of it: whoever asks next would be
+ * told that there is no such topic. */
+static enum err wait_visible(struct topics *topics,
+                             const struct topic_plan *plans,
+                             size_t plan_count,
+                             const struct topic_creation *outcomes)
+{
+    const int64_t deadline = client_mono_ms() + topics->timeout_ms;
+    for (;;) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        const enum err err = ask(topics, &metadata);
+        if (err != OK) {
+            return err;
+        }
+        const bool visible = are_visible(metadata, plans, plan_count, outcomes);
+        rd_kafka_metadata_destroy(metadata);
+        if (visible) {
+            return OK;
+        }
+        if (client_left_ms(deadline) == 0) {
+            return judge(topics, "created topics do not appear", RD_KAFKA_RESP_ERR__TIMED_OUT);
+        }
+        client_sleep_ms(VISIBLE_PAUSE_MS);
+    }
+}
+
 enum err topics_create(struct topics *topics,
                        const struct topic_plan *plans,
                        size_t plan_count,
@@ -292,7 +331,7 @@ enum err topics_create(struct topics *topics,
         take_outcome(results[i], plans, plan_count, outcomes);
     }
     rd_kafka_event_destroy(event);
-    return OK;
+    return wait_visible(topics, plans, plan_count, outcomes);
 }
 
 /* --- verify */

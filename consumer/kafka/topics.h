@@ -99,8 +99,8 @@ MUST_USE enum err topics_partition_count(struct topics *topics,
                                          int32_t *partitions);
 
 /* Creates what is not there, with the settings of its role; never changes one that is. Passes over
- * TOPIC_INPUT. outcomes[i] is of plans[i] (an input: TOPIC_WAS_THERE). OK also if some were not
- * created. */
+ * TOPIC_INPUT. outcomes[i] is of plans[i] (an input: TOPIC_WAS_THERE). Returns when the brokers
+ * know of what was created. OK also if some were not created. */
 MUST_USE enum err topics_create(struct topics *topics,
                                 const struct topic_plan *plans,
                                 size_t plan_count,
