@@ -260,8 +260,8 @@ bool time_parse(struct span text, int64_t *ms)
 
 void put_bytes(struct writer *w, struct span bytes)
 {
-    if (w->capacity - w->size < bytes.size) {
-        w->overflowed = true;
+    if (w->overflowed || w->capacity - w->size < bytes.size) {
+        w->overflowed = true; /* for good: what is there stays a prefix */
         return;
     }
     if (bytes.size > 0) {

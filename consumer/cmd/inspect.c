@@ -18,6 +18,17 @@ enum {
     DEPTH_MAX = 8,
 };
 
+/* A configuration changes nothing here yet, but one that is wrong is said all the same. */
+static enum err check_config(const struct options *options)
+{
+    struct config *config;
+    const enum err err = load_config(options, true, &config);
+    if (err == OK) {
+        config_destroy(&config);
+    }
+    return err;
+}
+
 /* --- decode --------------------------------------------------------------------------------- */
 
 struct decode_run {
@@ -94,9 +105,14 @@ static int run_decode(const struct command *command, int argc, char **argv)
     struct options options;
     int first;
     const enum parse_result parsed = parse_options(command, argc, argv, specs, 1, &options, &first);
-    options_free(&options);
     if (parsed != PARSE_OK) {
+        options_free(&options);
         return parse_exit_code(parsed);
+    }
+    const enum err checked = check_config(&options);
+    options_free(&options);
+    if (checked != OK) {
+        return exit_code_of(checked);
     }
     if (first == argc) {
         fprintf(stderr, "suppressd decode: which file? (- for standard input)\n");
@@ -207,18 +223,24 @@ static int run_classify(const struct command *command, int argc, char **argv)
     struct classify_run run = {0};
     int first;
     const enum parse_result parsed = parse_options(command, argc, argv, NULL, 0, &options, &first);
-    options_free(&options);
     if (parsed != PARSE_OK) {
+        options_free(&options);
         return parse_exit_code(parsed);
     }
-    enum err err = ruleset_create(&run.rules);
+    enum err err = check_config(&options);
+    options_free(&options);
+    if (err == OK) {
+        err = ruleset_create(&run.rules);
+    }
     if (err == OK) {
         err = json_reader_create(DEPTH_MAX, &run.reader);
     }
     if (err == OK) {
         err = classify_stdin(&run);
     }
-    json_reader_destroy(&run.reader);
+    if (run.reader != NULL) {
+        json_reader_destroy(&run.reader);
+    }
     ruleset_destroy(&run.rules);
     if (err != OK) {
         return exit_code_of(err);
