@@ -70,7 +70,9 @@ def kumomta_record(event):
 
 def kumomta_event(record):
     """What kumomta_record() was made of."""
-    kind = next(kind for kind, name in KUMOMTA_TYPES.items() if name == record["type"])
+    kind = next((kind for kind, name in KUMOMTA_TYPES.items() if name == record["type"]), None)
+    if kind is None:
+        return {"kind": "ignored", "ts_ms": 0, "recipient": record["recipient"]}
     code = record["response"]["code"]
     (category,) = (c for (k, c), reply in KUMOMTA_REPLIES.items() if k == kind and reply[0] == code)
     time = datetime.fromisoformat(record["event_time"].replace("Z", "+00:00"))

@@ -34,8 +34,9 @@ import random_stream  # noqa: E402
 
 BINARY = os.environ.get("SUPPRESSD") or os.path.join(HERE, "..", "..", "build", "dev", "suppressd")
 SHARDS = 4
+STRANGERS = 60  # enough that each of few shards gets some
 STOP_TIMEOUT_S = 10
-DRAIN_TIMEOUT_S = 90
+DRAIN_TIMEOUT_S = 60
 POLL_S = 0.05
 LOG_LINES_SHOWN = 40
 
@@ -162,13 +163,14 @@ class Feed:
         self.inputs = inputs
         self.chance = random.Random(seed)
         self.partitions = partition_counts(bootstrap, inputs)
-        self.plain = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "message.max.bytes": 8_000_000,
+        self.plain = Producer({**topics.client(bootstrap), "linger.ms": 5, "message.max.bytes": 8_000_000,
                                "enable.idempotence": True, "compression.type": "lz4"})  # fmt: skip
-        self.upstream = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5,
+        self.upstream = Producer({**topics.client(bootstrap), "linger.ms": 5,
                                   "transactional.id": f"upstream-{seed}"})  # fmt: skip
         self.upstream.init_transactions(30)
         self.sent = 0
         self.aborted = 0
+        self.newest_ms = 0
         self.failures = []
 
     def source_of(self, event):
@@ -202,6 +204,17 @@ class Feed:
         if self.failures:
             raise RuntimeError(f"the feed's records were refused: {self.failures[0]}")
         self.sent += len(events)
+        self.newest_ms = max([self.newest_ms, *(event["ts_ms"] for event in events)])
+
+    def close(self):
+        """Deliveries to strangers move the time of every shard on, so that its sweep looks at all it holds.
+
+        A sweep rests when a whole round found the shard's newest event unchanged. What an event that came late
+        has left behind by then is due, and waits for the next event that is newer.
+        """
+        now_ms = self.newest_ms + 1
+        names = (f"stranger{number}@example.com" for number in range(STRANGERS))
+        self.send([{"kind": "delivered", "ts_ms": now_ms, "recipient": name} for name in names])
 
     def record(self, topic, value, partition=0, key=None):
         """One record as it is; its offset."""
@@ -261,7 +274,7 @@ def partition_counts(bootstrap, names):
 
 class Admin:
     def __init__(self, bootstrap):
-        self.client = AdminClient({"bootstrap.servers": bootstrap})
+        self.client = AdminClient(topics.client(bootstrap))
 
     def create(self, name, partitions, **config):
         settings = {key.replace("_", "."): value for key, value in config.items()}
@@ -345,24 +358,35 @@ class Rest:
         self.shards = topics.Reader(bootstrap, group=installation.application)
         self.missing = "not asked yet"
 
-    def wait(self, timeout_s=DRAIN_TIMEOUT_S):
-        try:
-            wait_until(self.reached, timeout_s, lambda: f"at rest; {self.missing}")
-        finally:
-            self.intake.consumer.close()
-            self.shards.consumer.close()
+    def __enter__(self):
+        return self
 
-    def reached(self):
+    def __exit__(self, *_unused):
+        self.intake.consumer.close()
+        self.shards.consumer.close()
+
+    def wait_drained(self, programs):
+        self._wait(self._data_left, programs)
+
+    def wait_swept(self, programs):
+        self._wait(lambda: overdue(self.shards.read(self.installation.changelog)), programs)
+
+    def _wait(self, left, programs):
+        wait_until(lambda: self._reached(left, programs), DRAIN_TIMEOUT_S, lambda: f"at rest; {self.missing}")
+
+    def _reached(self, left, programs):
+        ended = [program.instance for program in programs if not program.is_running()]
+        if ended:
+            raise RuntimeError(f"ended by themselves: {ended}")
         try:
-            self.missing = self._left()
+            self.missing = left()
         except KafkaException as error:  # a transaction is open: its offsets are not told
             self.missing = str(error)
         return not self.missing
 
-    def _left(self):
+    def _data_left(self):
         left = [data_left(self.intake, topic) for topic in self.installation.inputs]
-        left.append(data_left(self.shards, self.installation.events))
-        return next(filter(None, left), None) or overdue(self.shards.read(self.installation.changelog))
+        return next(filter(None, left), None) or data_left(self.shards, self.installation.events)
 
 
 def data_left(reader, topic):
@@ -419,18 +443,21 @@ class EndToEnd(unittest.TestCase):
         for program in self.programs:
             if program.is_running():
                 program.kill()
-        if not self._outcome.success:
+        if self.has_failed():
             self.show_logs()
         elif not os.environ.get("KAFKA_TEST_KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def has_failed(self):
+        result = self._outcome.result
+        return self in [test for test, _text in (*result.errors, *result.failures)]
 
     def show_logs(self):
         for program in self.programs:
             lines = program.log_text().splitlines()
             print(f"--- {program.log}, the last of {len(lines)} lines", *lines[-LOG_LINES_SHOWN:], sep="\n", file=sys.stderr)
 
-    def program(self, instance, inputs, **settings):
-        settings = {key.replace("__", "."): value for key, value in settings.items()}
+    def program(self, instance, inputs, settings=None):
         program = Suppressd(self.directory, self.bootstrap, instance, inputs, settings)
         self.programs.append(program)
         return program

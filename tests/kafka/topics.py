@@ -10,6 +10,11 @@ READ_TIMEOUT_S = 60
 ASK_TIMEOUT_S = 10
 
 
+def client(bootstrap):
+    """What every client of the tests is told. They say little: that a broker ends is no news."""
+    return {"bootstrap.servers": bootstrap, "log_level": 2}
+
+
 class Message(NamedTuple):
     topic: str
     partition: int
@@ -30,7 +35,7 @@ class Reader:
     def __init__(self, bootstrap, isolation="read_committed", group="checker"):
         self.consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **client(bootstrap),
                 "group.id": group,
                 "isolation.level": isolation,
                 "enable.auto.commit": False,
