@@ -17,8 +17,11 @@ enum {
     KNOWN_BY_SHIFT = 5,
     TIME_SIZE = 6,
     SEND_SIZE = 5,
-    COUNT_PLACE = 10,
+    COUNT_PLACE = 14,
 };
+
+/* Whatever else somebody writes to the topic is not taken for a block of a newer program. */
+#define MAGIC SPAN("SUPB")
 
 /* --- writing -------------------------------------------------------------------------------- */
 
@@ -26,6 +29,7 @@ void block_begin(struct block_writer *block, void *memory, uint64_t secret_check
 {
     block->out = writer_init(memory, BLOCK_SIZE_MAX);
     block->count = 0;
+    put_bytes(&block->out, MAGIC);
     put_u8(&block->out, BLOCK_FORMAT_VERSION);
     put_u8(&block->out, 0);
     put_u64(&block->out, secret_check);
@@ -109,11 +113,12 @@ struct span block_end(struct block_writer *block)
 enum err block_open(struct block_reader *block, struct span bytes, uint64_t secret_check)
 {
     struct reader in = reader_init(bytes);
+    const struct span magic = get_bytes(&in, MAGIC.size);
     const uint8_t version = get_u8(&in);
     (void)get_u8(&in);
     const uint64_t check = get_u64(&in);
     const uint32_t count = get_u32(&in);
-    if (in.failed || version == 0) {
+    if (in.failed || version == 0 || !span_equal(magic, MAGIC)) {
         return ERR_BAD_FORMAT;
     }
     if (version > BLOCK_FORMAT_VERSION) {

@@ -22,7 +22,6 @@
 enum {
     BLOCK_FORMAT_VERSION = 1,
     BLOCK_SIZE_MAX = 256 * 1024,
-    BLOCK_HEADER_SIZE = 14,
     /* so that what a block may do to a shard is bounded: undo entries, decisions */
     BLOCK_OBSERVATIONS_MAX = 8192,
 };

@@ -32,7 +32,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "model"))
 
 import random_stream  # noqa: E402
 
-BINARY = os.environ.get("SUPPRESSD") or os.path.join(HERE, "..", "..", "build", "dev", "suppressd")
+BUILD = os.path.join(HERE, "..", "..", "build", "dev")
+if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]):
+    BUILD = os.path.abspath(sys.argv.pop(1))  # as ctest gives it; what is left is unittest's
+BINARY = os.environ.get("SUPPRESSD") or os.path.join(BUILD, "suppressd")
 SHARDS = 4
 STRANGERS = 60  # enough that each of few shards gets some
 STOP_TIMEOUT_S = 10

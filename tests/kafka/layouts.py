@@ -125,6 +125,8 @@ class Observation(NamedTuple):
 def read_block(data):
     """The observations of a block, and the check value of the secret that it was made with."""
     r = Reader(data)
+    if r.take(4) != b"SUPB":
+        raise BadLayout("no block")
     check_version(r.number(1))
     r.number(1)
     secret_check = r.number(8)
