@@ -91,7 +91,8 @@ struct io;
 
 struct io_ops {
     /* Waits at most timeout_ms for the first message. The number of messages, at most max; -1: this
-     * io is spent (its consumer was fenced or failed for good; logged): close it and open anew. */
+     * io is spent (its consumer was fenced or failed for good, or what was to be read next is
+     * deleted; logged): close it and open anew. */
     int (*poll)(struct io *io, struct io_message *messages, size_t max, int timeout_ms);
     void (*release)(struct io *io, struct io_message *messages, size_t count);
     /* The last header of this name, SPAN_NONE if there is none; borrowed like the message. */
@@ -103,7 +104,8 @@ struct io_ops {
     enum err (*pause)(struct io *io, struct io_partition partition);
 
     /* The group's committed offset, -1: there is none. Only a stable one: ERR_TIMEOUT while a
-     * transaction that would change it is pending (ask again). */
+     * transaction that would change it is pending (ask again). Here and in the ranges ERR_IO:
+     * refused, asking again will not help; logged. */
     enum err (*committed)(struct io *io,
                           struct io_partition partition,
                           int64_t *next,
@@ -117,7 +119,8 @@ struct io_ops {
 
     /* A log reader over one output partition, committed data only; one at a time: opening ends the
      * former. read gives 0 messages at times; *position is the offset before which everything was
-     * handed out or is not committed data (control records, aborted data: it passes them). */
+     * handed out or is not committed data (control records, aborted data: it passes them).
+     * ERR_NOT_FOUND: nothing is there any more (deleted), or not yet (`from` is behind the end). */
     enum err (*log_open)(struct io *io, struct io_partition partition, int64_t from);
     enum err (*log_read)(struct io *io,
                          struct io_message *messages,
@@ -140,8 +143,9 @@ struct io_ops {
      * waited for. */
     void (*purge)(struct io *io, struct io_partition partition, int64_t before);
 
-    /* Calls revoked() for what is still assigned (the handler commits), leaves no message
-     * unreleased, frees everything. Bounded by 10 s; what hangs longer is left behind and said. */
+    /* Calls revoked() for what is still assigned (the handler commits), frees everything. Every
+     * message must be released when revoked() returns. Bounded by 10 s beyond what revoked() takes;
+     * what hangs longer is left behind and said. */
     void (*close)(struct io *io);
 };
 

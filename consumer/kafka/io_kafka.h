@@ -1,6 +1,7 @@
-/* consumer/kafka/io_kafka.h - the inside of the io of a real broker, shared by its four files.
+/* consumer/kafka/io_kafka.h - the inside of the io of a real broker, shared by its five files.
  *
- *     io_kafka.c    open, close, the consumer: assignment, the gate, poll
+ *     io_kafka.c    open and close
+ *     consumer.c    the consumer: assignment, the gate, poll
  *     txn.c         the producer: the one sequence of a transaction
  *     log_reader.c  reading an output partition
  *     offsets.c     committed offsets, ranges, purge
@@ -115,6 +116,20 @@ void io_kafka_fill(struct io_kafka *k,
                    rd_kafka_message_t *message,
                    struct io_message *out);
 void io_kafka_release(struct io *io, struct io_message *messages, size_t count);
+
+/* --- consumer.c */
+
+void consumer_on_rebalance(rd_kafka_t *rk,
+                           rd_kafka_resp_err_t code,
+                           rd_kafka_topic_partition_list_t *list,
+                           void *opaque);
+int consumer_poll(struct io *io, struct io_message *messages, size_t max, int timeout_ms);
+enum err consumer_start(struct io *io, struct io_partition partition, int64_t offset);
+enum err consumer_pause(struct io *io, struct io_partition partition);
+
+/* Takes back what is assigned (revoked() is called, and takes as long as it takes), then closes
+ * until the deadline. */
+void consumer_close(struct io_kafka *k, int64_t deadline_mono_ms);
 
 /* --- txn.c */
 

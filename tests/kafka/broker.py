@@ -106,9 +106,8 @@ class Cluster:
                 self._start_once()
                 return
             except Exception as error:
-                log = self._log_tail()
                 self.stop()
-                print("broker.py: start %d failed: %s\n%s" % (attempt, error, log), file=sys.stderr)
+                print("broker.py: start %d failed: %s" % (attempt, error), file=sys.stderr)
                 if attempt == START_ATTEMPTS:
                     raise
 
@@ -134,9 +133,9 @@ class Cluster:
                 file.writelines("%s=%s\n" % item for item in self.node_properties(node).items())
             formats.append(self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c",
                                       self._path(node, "properties"), log=self._path(node, "log"), heap="128m"))
-        for process in formats:
+        for node, process in enumerate(formats, 1):
             if process.wait() != 0:
-                raise RuntimeError("format failed")
+                raise RuntimeError("format failed:\n" + self._log_tail(node))
         for node in range(1, self.nodes + 1):
             self._spawn(node)
         self.wait_ready()
@@ -185,7 +184,7 @@ class Cluster:
         while True:
             for node, process in self.processes.items():
                 if process.poll() is not None:
-                    raise RuntimeError("node %d ended with %d" % (node, process.returncode))
+                    raise RuntimeError("node %d ended with %d:\n%s" % (node, process.returncode, self._log_tail(node)))
             # A node that was killed a moment ago still counts as a broker: it must also listen.
             with contextlib.suppress(KafkaException, OSError):
                 for node in self.processes:
@@ -239,13 +238,9 @@ class Cluster:
     def _path(self, node, suffix):
         return os.path.join(self.directory, "node%d.%s" % (node, suffix))
 
-    def _log_tail(self):
-        lines = []
-        for node in range(1, self.nodes + 1):
-            with contextlib.suppress(OSError):
-                with open(self._path(node, "log"), errors="replace") as file:
-                    lines += ["node %d: %s" % (node, line) for line in file.readlines()[-15:]]
-        return "".join(lines)
+    def _log_tail(self, node):
+        with open(self._path(node, "log"), errors="replace") as file:
+            return "".join(file.readlines()[-25:])
 
 
 class _Silent:

@@ -13,6 +13,7 @@ import sys
 import time
 
 from broker import Cluster
+from topic_tools import create_topics, feed, read_committed
 
 RECORDS = 500
 WAIT_S = 60
@@ -30,46 +31,15 @@ def wait_stopped(process):
     raise AssertionError("the zombie did not stop itself")
 
 
-def create_topics(kafka, *names):
-    from confluent_kafka.admin import AdminClient, NewTopic
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    for future in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
-        future.result(10)
-
-
-def feed(kafka, topic):
-    from confluent_kafka import Producer
-    producer = Producer({"bootstrap.servers": kafka.bootstrap})
-    for i in range(RECORDS):
-        producer.produce(topic, b"%d" % i, b"%d" % i)
-    assert producer.flush(10) == 0
-
-
-def read_committed(kafka, topic):
-    from confluent_kafka import Consumer, TopicPartition
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "check", "enable.partition.eof": True,
-                         "isolation.level": "read_committed", "auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    values = []
-    while True:
-        message = consumer.poll(10)
-        assert message is not None, "no end of " + topic
-        if message.error():
-            break
-        values.append(int(message.value()))
-    consumer.close()
-    return values
-
-
 def zombie_commits_nothing(kafka, program):
     """A static member's partitions are not handed on before its session has run out (6 s)."""
-    create_topics(kafka, "zombie-in", "zombie-out")
-    feed(kafka, "zombie-in")
+    create_topics(kafka, 1, "zombie-in", "zombie-out")
+    feed(kafka, "zombie-in", RECORDS)
     zombie = subprocess.Popen([program, "zombie", "zombie-in", "zombie-out", "zombie", "zombie-0"])
     try:
         wait_stopped(zombie)
         # The partition passes to a member of another name; it copies everything.
-        subprocess.run([program, "copy", "zombie-in", "zombie-out", "zombie", "zombie-1", str(RECORDS)],
+        subprocess.run([program, "copy", "zombie-in", "zombie-out", "zombie", "zombie-1", str(RECORDS), "0"],
                        check=True, timeout=WAIT_S)
         zombie.send_signal(signal.SIGCONT)
         assert zombie.wait(WAIT_S) == 0, "the zombie committed something"
