@@ -56,8 +56,8 @@ const char *client_property(const struct io_property *properties, size_t count, 
 enum {
     /* 0xMMmmrrff of rd_kafka_version() without ff. */
     VERSION_CONSUMER_MENDED = 0x020601, /* cooperative rebalances, pause, seek, close */
-    VERSION_BROKEN = 0x020a00,          /* use after free when a broker goes (issue 5066) */
-    VERSION_BAD_FIRST = 0x020200,       /* batches that cannot be sent again (issue 4736) */
+    VERSION_BROKEN = 0x020a00,          /* use after free when a broker goes (#5066) */
+    VERSION_BAD_FIRST = 0x020200,       /* batches that cannot be sent again (#4736) */
     VERSION_BAD_END = 0x020500,
 };
 

@@ -44,7 +44,7 @@ MUST_USE enum err client_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_ka
 
 /* Ends all handles side by side (NULL entries are passed over, all become NULL). A handle that has
  * not ended by the deadline is left to its threads and said: rd_kafka_destroy() may hang
- * (librdkafka issues 4724, 4187), a process that ends must not. */
+ * (librdkafka #4724, #4187), a process that ends must not. */
 void client_close(rd_kafka_t **handles, size_t count, int64_t deadline_mono_ms);
 
 /* The value of a property, "" if there is none: for messages ("bootstrap.servers"). */

@@ -12,11 +12,11 @@
  * The gate. A message is handed out only if its partition is STARTED and its offset is not below
  * `next`. The client's barriers (every seek, pause and resume outdates what was fetched before) are
  * trusted for what lies *above* the offset; for what lies below there are known faults (librdkafka
- * issues 4208, 4636), and there the gate is what counts.
+ * #4208, #4636), and there the gate is what counts.
  *
  * rd_kafka_consumer_poll() message by message, not consume_batch_queue: that hands out messages of
  * before a rebalance together with those after it, waits for a full batch, and in 2.0.2 loses
- * messages around pause and seek (4208).
+ * messages around pause and seek (#4208).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -224,7 +224,7 @@ enum err consumer_pause(struct io *io, struct io_partition partition)
 }
 
 /* False: not yet, the client has not taken up the partition; the next poll() tries again.
- * rd_kafka_seek() and not seek_partitions(): its timeout is right in all versions (issue 4230). */
+ * rd_kafka_seek() and not seek_partitions(): its timeout is right in all versions (#4230). */
 static bool start_slot(struct io_kafka *k, struct io_partition partition, struct slot *slot)
 {
     rd_kafka_resp_err_t code =
@@ -319,16 +319,34 @@ static size_t drop_foreign(struct io_kafka *k, struct io_message *messages, size
     return kept;
 }
 
+/* Takes the message. True: it was handed out. */
+static bool take(struct io_kafka *k, rd_kafka_message_t *message, struct io_message *out)
+{
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        judge_event(k, message);
+        look_for_end(k);
+    } else if (gate(k, message, out)) {
+        return true;
+    }
+    rd_kafka_message_destroy(message);
+    return false;
+}
+
+/* What is not handed out does not prolong the call beyond its time. */
 int consumer_poll(struct io *io, struct io_message *messages, size_t max, int timeout_ms)
 {
     struct io_kafka *k = io_kafka_of(io);
     offsets_drain_purges(k);
+    if (k->producer != NULL) {
+        rd_kafka_poll(k->producer, 0); /* between transactions its errors would pile up */
+    }
     if (k->starting_count > 0) {
         start_slots(k);
     }
     const int64_t deadline = client_mono_ms() + timeout_ms;
+    bool goes_on = true;
     size_t count = 0;
-    while (count < max && !k->is_spent) {
+    while (goes_on && count < max && !k->is_spent) {
         const unsigned rebalances = k->rebalances;
         rd_kafka_message_t *message =
             rd_kafka_consumer_poll(k->consumer, count == 0 ? client_left_ms(deadline) : 0);
@@ -338,14 +356,10 @@ int consumer_poll(struct io *io, struct io_message *messages, size_t max, int ti
         if (message == NULL) {
             break;
         }
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            judge_event(k, message);
-            look_for_end(k);
-            rd_kafka_message_destroy(message);
-        } else if (gate(k, message, &messages[count])) {
+        if (take(k, message, &messages[count])) {
             count++;
         } else {
-            rd_kafka_message_destroy(message);
+            goes_on = client_left_ms(deadline) > 0;
         }
     }
     look_for_end(k);

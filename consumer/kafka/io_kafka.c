@@ -189,11 +189,7 @@ static enum err make_conf(const struct io_config *config,
     struct client_layers whole = *layers;
     whole.users = config->properties;
     whole.user_count = config->property_count;
-    const enum err err = client_conf(&whole, k, out);
-    if (err == OK) {
-        rd_kafka_conf_set_error_cb(*out, on_error);
-    }
-    return err;
+    return client_conf(&whole, k, out);
 }
 
 static enum err open_consumer(const struct io_config *config, struct io_kafka *k)
@@ -235,6 +231,7 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
     if (err != OK) {
         return err;
     }
+    rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_rebalance_cb(conf, consumer_on_rebalance);
     err = client_open(RD_KAFKA_CONSUMER, conf, &k->consumer);
     if (err != OK) {
@@ -301,12 +298,14 @@ static enum err open_producer(const struct io_config *config,
     if (err != OK) {
         return err;
     }
+    rd_kafka_conf_set_error_cb(k->producer_conf, on_error);
     rd_kafka_conf_set_dr_msg_cb(k->producer_conf, on_delivery);
     return open_until_stopped(k, stop);
 }
 
-/* reader and ends. The reader names the group only because the client refuses to assign without
- * one; it joins nothing and commits nothing. */
+/* reader and ends. No error callback: they are not polled for long times, its calls would pile up;
+ * without one the client logs. The reader names the group only because the client refuses to assign
+ * without one; it joins nothing and commits nothing. */
 static enum err open_reader(const struct io_config *config,
                             struct io_kafka *k,
                             const char *isolation,

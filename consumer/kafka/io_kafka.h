@@ -89,6 +89,7 @@ struct io_kafka {
     /* log reader */
     rd_kafka_t *reader;
     bool log_is_open;
+    bool log_has_begun; /* a message or the end has come since it was opened */
     struct io_partition log;
     int64_t log_position;
 
@@ -106,7 +107,7 @@ static inline struct io_kafka *io_kafka_of(struct io *io)
 bool io_kafka_owns(const struct io_kafka *k, struct io_partition partition);
 
 /* Asks for the metadata of a topic once, so that the first use does not wait for it: without this
- * the first flush and the first restore take up to 1 s (librdkafka issue 5032; seen). Failure is no
+ * the first flush and the first restore take up to 1 s (librdkafka #5032; seen). Failure is no
  * error: the client asks again by itself. */
 void io_kafka_warm(rd_kafka_t *rk, rd_kafka_topic_t *topic);
 

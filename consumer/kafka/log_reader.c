@@ -2,7 +2,9 @@
  *
  * The position is not "last message + 1": control records and aborted data are passed without a
  * message. Three things move it: a message, the end of the partition (its offset lies behind what
- * was passed), and the client's own position, which also counts control records in the middle.
+ * was passed), and the client's own position, which also counts control records in the middle. The
+ * last counts only once one of the others has come: until then it may be that of a former reading
+ * of the same partition, and to believe it would skip records.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -50,6 +52,7 @@ enum err log_reader_open(struct io *io, struct io_partition partition, int64_t f
         return ERR_IO;
     }
     k->log_is_open = true;
+    k->log_has_begun = false;
     k->log = partition;
     k->log_position = from;
     return OK;
@@ -77,6 +80,7 @@ static void advance_to_client(struct io_kafka *k)
 static enum err judge(struct io_kafka *k, const rd_kafka_message_t *event)
 {
     if (event->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        k->log_has_begun = true;
         advance(k, event->offset);
         return OK;
     }
@@ -92,6 +96,21 @@ static enum err judge(struct io_kafka *k, const rd_kafka_message_t *event)
     return rd_kafka_fatal_error(k->reader, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR ? OK : ERR_IO;
 }
 
+/* Takes the message. */
+static void take(struct io_kafka *k,
+                 rd_kafka_message_t *message,
+                 struct io_message *messages,
+                 size_t *taken)
+{
+    if (message->offset < k->log_position) {
+        rd_kafka_message_destroy(message);
+        return;
+    }
+    k->log_has_begun = true;
+    advance(k, message->offset + 1);
+    io_kafka_fill(k, k->log.topic, message, &messages[(*taken)++]);
+}
+
 enum err log_reader_read(struct io *io,
                          struct io_message *messages,
                          size_t max,
@@ -101,32 +120,30 @@ enum err log_reader_read(struct io *io,
 {
     struct io_kafka *k = io_kafka_of(io);
     CHECK(k->log_is_open);
+    const int64_t deadline = client_mono_ms() + timeout_ms;
+    bool goes_on = true;
     size_t taken = 0;
-    while (taken < max) {
+    while (goes_on && taken < max) {
         rd_kafka_message_t *message =
-            rd_kafka_consumer_poll(k->reader, taken == 0 ? timeout_ms : 0);
+            rd_kafka_consumer_poll(k->reader, taken == 0 ? client_left_ms(deadline) : 0);
         if (message == NULL) {
             break;
         }
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            const bool is_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-            const enum err err = judge(k, message);
-            rd_kafka_message_destroy(message);
-            if (err != OK) {
-                io_kafka_release(io, messages, taken);
-                return err;
-            }
-            if (is_end) {
-                break;
-            }
-        } else if (message->offset < k->log_position) {
-            rd_kafka_message_destroy(message);
-        } else {
-            advance(k, message->offset + 1);
-            io_kafka_fill(k, k->log.topic, message, &messages[taken++]);
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            take(k, message, messages, &taken);
+            continue;
+        }
+        goes_on = message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF && client_left_ms(deadline) > 0;
+        const enum err err = judge(k, message);
+        rd_kafka_message_destroy(message);
+        if (err != OK) {
+            io_kafka_release(io, messages, taken);
+            return err;
         }
     }
-    advance_to_client(k);
+    if (k->log_has_begun) {
+        advance_to_client(k);
+    }
     *count = taken;
     *position = k->log_position;
     return OK;

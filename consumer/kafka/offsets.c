@@ -83,7 +83,7 @@ static enum err range(struct io_kafka *k,
     const rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(k->ends, topic, partition, &low, &high, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        /* The client does not look for a new leader by itself here (librdkafka issue 4225). */
+        /* The client does not look for a new leader by itself here (librdkafka #4225). */
         rd_kafka_topic_t *handle = rd_kafka_topic_new(k->ends, topic, NULL);
         io_kafka_warm(k->ends, handle);
         rd_kafka_topic_destroy(handle);

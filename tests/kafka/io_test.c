@@ -156,7 +156,7 @@ static void stranger_produce(rd_kafka_t *rk, const char *topic, int count)
     rd_kafka_topic_destroy(handle);
 }
 
-/* Without being a member: the broker lets anybody (kafka.md, trap 6), and so can the test. */
+/* Without being a member: the broker lets anybody commit who names no member. */
 static void stranger_send_offset(rd_kafka_t *rk,
                                  const char *group,
                                  const char *topic,
