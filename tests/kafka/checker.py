@@ -242,7 +242,7 @@ class Checker:
 
     def match_intake(self):
         """Each observation takes the next event of its key from one of the input partitions."""
-        left = {key: {source: deque(events) for source, events in sources.items()} for key, sources in self.said.items()}
+        left = {key: {one: deque(events) for one, events in sources.items()} for key, sources in self.said.items()}
         unnamed = defaultdict(list)
         for held in self.held:
             text = self.key_texts.get(held.observation.key)
@@ -265,7 +265,8 @@ class Checker:
                 self.note_send(event, held.observation)
                 return
         ahead = [events[0] for events in sources.values() if events]
-        self.report.add("intake", [f"{text}: doubled, or out of order: {held.observation}; next in the input: {ahead}"])
+        line = f"{text}: doubled, or out of order: {held.observation}; next in the input: {ahead}"
+        self.report.add("intake", [line])
 
     def note_send(self, event, observation):
         send = policy.read_event(event).send
@@ -276,8 +277,9 @@ class Checker:
         """Keys of whom nothing but deliveries was told: their hashes say nothing, so all are compared at once."""
         expected = Counter()
         for text, sources in list(left.items()):
-            if text not in self.told and all(event["kind"] == "delivered" for q in sources.values() for _, event in q):
-                expected[tuple(sorted(event["ts_ms"] for events in sources.values() for _, event in events))] += 1
+            events = [event for queue in sources.values() for _place, event in queue]
+            if text not in self.told and all(event["kind"] == "delivered" for event in events):
+                expected[tuple(sorted(event["ts_ms"] for event in events))] += 1
                 del left[text]
         arrived = Counter(tuple(sorted(times)) for times in unnamed.values())
         lines = [f"a key with nothing but deliveries at {list(times)} did not arrive" for times in expected - arrived]
@@ -306,7 +308,8 @@ class Checker:
     def check_unique_ids(self):
         for topic in (self.contents.decisions, self.contents.suppressions):
             counts = Counter(message.headers.get("ce_id") for message in topic)
-            self.report.add("ids", [f"{one} stands {count} times in a topic" for one, count in counts.items() if count > 1])
+            lines = [f"{one} stands {count} times in a topic" for one, count in counts.items() if count > 1]
+            self.report.add("ids", lines)
 
     def check_pairs(self, text, decisions, suppressions):
         """Each decision and the state that was published with it."""
@@ -366,7 +369,8 @@ class Checker:
                 self.check_memory(text, history, changelog.pop((told.partition, told.hash), None))
             else:
                 changelog.pop((told.partition, told.hash), None)
-        self.report.add("changelog", [f"partition {p}: {key.hex()} is nobody's: {r}" for (p, key), r in changelog.items()])
+        lines = [f"partition {p}: {key.hex()} is nobody's: {record}" for (p, key), record in changelog.items()]
+        self.report.add("changelog", lines)
 
     def follow(self, text, told):
         def rules(tenant):
@@ -492,16 +496,19 @@ def is_told_by(place, native, observation):
     want = (event.kind, event.local, event.t, event.tenant is not None, event.send.known_by, bool(event.message))
     got = (observation.kind, observation.local, observation.ts_ms, observation.has_tenant, observation.known_by,
            observation.names_message)  # fmt: skip
-    words = observation.words
-    if want != got or (words and (words.place, words.recipient, words.tenant) != (place, event.recipient, event.tenant)):
-        return False
-    is_failure = event.kind in policy.FAILURES
-    return not is_failure or words.category == event.category
+    return want == got and (observation.words is None or are_told_by(place, event, observation.words))
+
+
+def are_told_by(place, event, words):
+    has_category = event.kind in policy.FAILURES
+    want = (place, event.recipient, event.tenant, event.category if has_category else words.category)
+    return want == (words.place, words.recipient, words.tenant, words.category)
 
 
 def decision_fields(text, told):
     """As a tuple of fold.DECISION_FIELDS."""
-    return (told["action"], text, told["rule"], told["category"], ms_of(told["expires"]), told["seq"], ms_of(told["time"]))
+    expires_ms, ts_ms = ms_of(told["expires"]), ms_of(told["time"])
+    return (told["action"], text, told["rule"], told["category"], expires_ms, told["seq"], ts_ms)
 
 
 def ms_of(time):

@@ -94,9 +94,14 @@ class Suppressd:
         return run.returncode, run.stdout
 
     def create_topics(self):
-        code, said = self.command("topics", "--create")
-        if code != 0:
-            raise RuntimeError(f"topics --create: exit code {code}\n{said}")
+        """Asks until they are there: that the first answer says so is a test of its own, in test_refusals.py."""
+        answers = []
+
+        def are_created():
+            answers.append(self.command("topics", "--create"))
+            return answers[-1][0] == 0
+
+        wait_until(are_created, 20, lambda: f"topics are created: {answers[-1]}")
 
     def start(self):
         self.starts += 1
@@ -301,6 +306,7 @@ class Admin:
         own = {key: value for key, value in own.items() if value is not None}
         own.update({key.replace("_", "."): value for key, value in config.items()})
         self._done(self.client.alter_configs([ConfigResource(ConfigResource.Type.TOPIC, name, set_config=own)]))
+        wait_until(lambda: own.items() <= self.settings(name).items(), 20, f"{name} has {own}")
 
     def _count(self, name):
         topic = self.client.list_topics(timeout=10).topics.get(name)
@@ -395,7 +401,9 @@ class Rest:
 def data_left(reader, topic):
     """Data behind the group's offset; control records and aborted data, which also stand there, are none."""
     committed = reader.committed(topic)
-    behind = {p: committed.get(p, begin) for p, (begin, end) in reader.ends(topic).items() if end > committed.get(p, begin)}
+    ends = reader.ends(topic)
+    at = {partition: max(begin, committed.get(partition, begin)) for partition, (begin, _end) in ends.items()}
+    behind = {partition: offset for partition, offset in at.items() if offset < ends[partition][1]}
     left = reader.read(topic, behind) if behind else []
     return f"{topic}: {len(left)} records are not taken, the first: {left[0][1:3]}" if left else None
 
@@ -431,6 +439,8 @@ class EndToEnd(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        if not os.access(BINARY, os.X_OK):
+            raise FileNotFoundError(f"{BINARY}: build it, or say where it is in SUPPRESSD")
         cls.cluster = Cluster(cls.nodes, cls.broker_properties)
         cls.cluster.start()
         cls.addClassCleanup(cls.cluster.stop)
@@ -458,7 +468,8 @@ class EndToEnd(unittest.TestCase):
     def show_logs(self):
         for program in self.programs:
             lines = program.log_text().splitlines()
-            print(f"--- {program.log}, the last of {len(lines)} lines", *lines[-LOG_LINES_SHOWN:], sep="\n", file=sys.stderr)
+            head = f"--- {program.log}, the last of {len(lines)} lines"
+            print(head, *lines[-LOG_LINES_SHOWN:], sep="\n", file=sys.stderr)
 
     def program(self, instance, inputs, settings=None):
         program = Suppressd(self.directory, self.bootstrap, instance, inputs, settings)

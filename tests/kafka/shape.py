@@ -87,7 +87,10 @@ def bound(kind, holds, words):
 
 
 def always(holds, words):
-    return lambda value, rule, _schema, _root, path: [] if holds(value, rule) else [f"{path}: {value!r} {words} {rule!r}"]
+    def check(value, rule, _schema, _root, path):
+        return [] if holds(value, rule) else [f"{path}: {value!r} {words} {rule!r}"]
+
+    return check
 
 
 def never(*_unused):

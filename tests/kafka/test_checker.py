@@ -160,8 +160,8 @@ class Written:
 
     def faults(self):
         ends = {message.partition: message.offset + 1 for message in self.events}
-        contents = Contents(self.inputs, self.events, self.changelog, self.decisions, self.suppressions, self.dead_letters,
-                            SHARDS, {"d": SHARDS, "s": SHARDS}, ends, {INPUT: {0: len(self.inputs)}}, [])  # fmt: skip
+        contents = Contents(self.inputs, self.events, self.changelog, self.decisions, self.suppressions,
+                            self.dead_letters, SHARDS, {"d": SHARDS, "s": SHARDS}, ends, {INPUT: {0: len(self.inputs)}}, [])  # fmt: skip
         return Checker(contents, INSTALLATION).run().faults
 
 

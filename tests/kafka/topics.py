@@ -69,18 +69,15 @@ class Reader:
         told = self.consumer.committed(asked, timeout=ASK_TIMEOUT_S)
         return {one.partition: one.offset for one in told if one.offset >= 0}
 
-    def assign(self, topic):
-        """All of it, from the beginning."""
-        self._assign(topic, dict.fromkeys(self.partitions(topic), OFFSET_BEGINNING))
-
-    def _assign(self, topic, begin):
+    def assign(self, topic, begin=None):
+        """begin: partition -> offset; None: all of it, from the beginning. What was begun with."""
+        begin = begin or dict.fromkeys(self.partitions(topic), OFFSET_BEGINNING)
         self.consumer.assign([TopicPartition(topic, number, offset) for number, offset in begin.items()])
+        return begin
 
     def read(self, topic, begin=None):
         """All messages to the end, in the order of each partition. begin: partition -> offset; None: all."""
-        begin = begin or dict.fromkeys(self.partitions(topic), OFFSET_BEGINNING)
-        waiting = set(begin)
-        self._assign(topic, begin)
+        waiting = set(self.assign(topic, begin))
         messages = []
         deadline = time.monotonic() + READ_TIMEOUT_S
         while waiting:
