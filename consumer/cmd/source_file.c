@@ -96,8 +96,9 @@ static enum err read_more(struct source_file *file)
 /* What was given is done with: the rest moves to the front. */
 static void forget_given(struct source_file *file)
 {
-    for (size_t i = 0; i < file->given; i++) {
-        file->line += file->buffer[i] == '\n';
+    const char *end = file->buffer + file->given;
+    for (const char *at = file->buffer; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++) {
+        file->line++;
     }
     memmove(file->buffer, file->buffer + file->given, file->filled - file->given);
     file->filled -= file->given;
