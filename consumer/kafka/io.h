@@ -2,9 +2,8 @@
  * time.
  *
  * Everything that a worker does with Kafka goes through this table of calls, so that a simulator
- * with seeded faults can take its place. No type of the client library stands here. The design of
- * the protocol is reliability.md in the words of DESIGN.md section 7; what each call promises is
- * said here.
+ * with seeded faults can take its place. No type of the client library stands here. The protocol is
+ * section 7 of DESIGN.md; what each call promises is said here.
  *
  * Thread:  an io belongs to one worker thread; `assigned` and `revoked` are called from within
  * poll() (and close()) on that thread. Memory:  messages are borrowed until release(). Records
