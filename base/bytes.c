@@ -85,8 +85,7 @@ bool span_to_u64(struct span text, uint64_t *out)
     return true;
 }
 
-/* --- times: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"
- * ------------------------------------------ */
+/* --- times: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" --------------------- */
 
 int64_t days_from_civil(int year, int month, int day)
 {
@@ -254,9 +253,7 @@ bool time_parse(struct span text, int64_t *ms)
     return true;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 void put_bytes(struct writer *w, struct span bytes)
 {
@@ -314,9 +311,7 @@ void put_string(struct writer *w, struct span bytes)
     put_bytes(w, bytes);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct span get_bytes(struct reader *r, size_t size)
 {

@@ -1,8 +1,10 @@
 /* base/bytes.h - spans of bytes, numbers in them, times as text.
  *
  * A span is borrowed: whoever hands it out says until when. It need not end with NUL and may hold
- * NUL. Wire integers are little-endian; varints are LEB128, at most 10 bytes. Thread: any. Nothing
- * here allocates, reads a clock, or fails but by returning false.
+ * NUL. Wire integers are little-endian; varints are LEB128, at most 10 bytes.
+ *
+ * Thread:  any.
+ * Errors:  none but a returned false. Nothing here allocates or reads a clock.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -55,9 +57,7 @@ struct span span_cut(struct span text, size_t size);
 /* Decimal digits only, the whole span, no sign; false if empty, something else, or too big. */
 bool span_to_u64(struct span text, uint64_t *out);
 
-/* --- times
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 #define TIME_TEXT_SIZE 24 /* 2026-11-21T10:00:00.118Z, without NUL */
 
@@ -72,8 +72,7 @@ bool time_parse(struct span text, int64_t *ms);
 /* Days since 1970-01-01 of a proleptic Gregorian date; month 1 to 12. */
 int64_t days_from_civil(int year, int month, int day);
 
-/* --- writing: a buffer of the caller's with a bound
- * --------------------------------------------------------------- */
+/* --- writing: a buffer of the caller's with a bound ------------------------------------------- */
 
 struct writer {
     char *data;
@@ -103,8 +102,7 @@ void put_varint(struct writer *w, uint64_t value);
 /* A varint length, then the bytes. */
 void put_string(struct writer *w, struct span bytes);
 
-/* --- reading: never past the end
- * -------------------------------------------------------------------------------- */
+/* --- reading: never past the end -------------------------------------------------------------- */
 
 struct reader {
     const char *data;

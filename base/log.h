@@ -1,9 +1,10 @@
 /* base/log.h - checks and log lines.
  *
  * CHECK is for our own bugs: always on, also in release builds; it prints the place and aborts.
- * Never for input. Log lines go to stderr, one line each, logfmt: level, message, then what the
- * caller adds as key=value. Thread: any. Each line is one write(2), so lines of several threads
- * never mix.
+ * Never for input. Log lines go to stderr, one line each: time, level, message, then what the
+ * caller adds as key=value.
+ *
+ * Thread:  any. Each line is one write(2), so lines of several threads never mix.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -2,12 +2,11 @@
  * shard of its recipient. Stateless, no Kafka, no clock: the intake worker and `replay` run the
  * same code.
  *
- *     decode -> time -> (operator's words?) -> classify -> does it matter? -> who -> observation ->
- * shard
+ *     decode -> time -> (operator's words?) -> classify -> does it matter? -> who -> observation
  *
  * Thread:  one intake per worker; ruleset, policies and secret are shared and immutable.
- * Errors:  none: what cannot be taken is told to the sink as a dead letter with its reason, and the
- * rest goes on.
+ * Errors:  none: what cannot be taken is told to the sink as a dead letter with its reason, and
+ *          the rest goes on.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

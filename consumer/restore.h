@@ -1,7 +1,7 @@
 /* consumer/restore.h - a shard's memory from its changelog, in bounded steps.
  *
- *     stable committed offset -> THEN the high watermark -> read the changelog up to it -> progress
- * == committed? -> go
+ *     stable committed offset -> THEN the high watermark -> read the changelog up to it
+ *         -> progress == committed? -> go
  *
  * The order matters: with the committed offset stable, every transaction that wrote to this
  * changelog is decided, and lies below the high watermark (never the last stable offset: a marker

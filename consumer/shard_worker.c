@@ -1,8 +1,7 @@
 /* consumer/shard_worker.c - the shard on one page.
  *
  *     block -> observations -> shard_apply() -> decisions -> outbox
- *     end of the transaction: one changelog record per dirty key, one progress record per touched
- * shard
+ *     end of the transaction: one changelog record per dirty key, one progress record per shard
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,19 +1,18 @@
 /* consumer/worker.h - the cycle that both roles share: poll, apply, commit; and what follows when
  * that fails.
  *
- *     open -> poll -> apply each message -> (100 ms later) finish -> commit -> committed -> poll
- * ...
- *                                                              |-> aborted: undo, apply the
- * retained batch again, commit
- *                                                              '-> in doubt, fatal: close, drop
- * everything, open anew
+ *     open -> poll -> apply each message -> (100 ms later) finish -> commit -> committed -> poll ..
+ *                                                              |
+ *                    aborted: undo, apply the batch again, commit
+ *                    in doubt, fatal: close, drop everything, open anew
  *
  * A worker is one thread with one io (a consumer and a transactional producer) and one transaction
  * at a time. The batch is retained until its transaction is committed. What the messages mean is
  * the role's: intake_worker.c, shard_worker.c.
  *
  * Thread:  worker_run() is the thread's life. stop and the public atomics are the only things
- * others touch. Time:    monotonic, for intervals only; event time never comes from here.
+ *          that others touch.
+ * Time:    monotonic, for intervals only; event time never comes from here.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

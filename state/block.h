@@ -4,14 +4,18 @@
  * takes 29 bytes.
  *
  * Format, little-endian (version 1; a reader knows its own and the one before, and refuses a newer
- * one): u8 version, u8 0, u64 check value of the secret, u32 count, then `count` times: u8  kind u8
- * flags: 1 local, 2 scope tenant, 4 send has a tenant, 8 names its message, 16 has words, 0x60
- * known by u48 time, u64 address hash, u64 scope hash, u40 send if it has words: u8 category, u16
- * reply code, u8 enhanced class, varint subject, varint detail, strings: recipient, tenant, text,
- * rule, mx, provider, message id, campaign, sender, traceparent, topic; varint partition, varint
- * offset, varint index
+ * one):
  *
- * Thread: none of its own; writer and reader live in the caller's memory.
+ *   "SUPB", u8 version, u8 0, u64 check value of the secret, u32 count, then `count` times:
+ *     u8  kind
+ *     u8  flags: 1 local, 2 scope tenant, 4 send has a tenant, 8 names its message, 16 has words,
+ *         0x60 known by
+ *     u48 time, u64 address hash, u64 scope hash, u40 send
+ *     if it has words: u8 category, u16 reply code, u8 enhanced class, varint subject, varint
+ *         detail, strings: recipient, tenant, text, rule, mx, provider, message id, campaign,
+ *         sender, traceparent, topic; varint partition, varint offset, varint index
+ *
+ * Thread:  none of its own; writer and reader live in the caller's memory.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

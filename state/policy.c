@@ -124,8 +124,7 @@ bool policy_row_takes(const struct policy_row *row, bool final, enum category ca
     return (set >> category & 1) != 0;
 }
 
-/* --- which rules judge whom
- * ----------------------------------------------------------------------------------------- */
+/* --- which rules judge whom ------------------------------------------------------------------- */
 
 struct policy_set {
     const struct policy *common;

@@ -1,13 +1,16 @@
 /* state/publication.h - what a decision looks like to others (design 6).
  *
- *   topic `suppressions`  key: recipient or tenant:recipient; value: the state of the key after the
- * decision, suppression.schema.json; a tombstone when neither mailbox nor wish is left topic of
- * decisions    key: the same; value: the decision in full, with the failures it rests on
+ *   topic `suppressions`  key: recipient or tenant:recipient
+ *                         value: the state of the key after the decision, its shape is
+ *                         deploy/suppression.schema.json; a tombstone when nothing is left of it
+ *   topic of decisions    key: the same
+ *                         value: the decision in full, with the failures that it rests on
  *
  * Both carry the same headers: CloudEvents in binary mode, no address in them; readable on a
  * tombstone too.
  *
- * Thread:  any. Memory: the caller's writer; what was written before stays.
+ * Thread:  any.
+ * Memory:  the caller's writer; what was written before stays.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,9 +1,11 @@
 /* state/record.c - the packed form.
  *
  *   u16  flags (below): which of the following are there
- *   [failures]  u48 newest time; each: u40 send, u32 ms before the newest, u8 category | 0x80 if
- * final [delivery]  u48 time, u40 send [floor]     u48 [touched]   u48, if it is not the newest
- * failure's time [mailbox]   u8 mailbox flags, u8 category, u48 start, [u48 end], string rule
+ *   [failures]  u48 newest time; each: u40 send, u32 ms before it, u8 category | 0x80 if final
+ *   [delivery]  u48 time, u40 send
+ *   [floor]     u48
+ *   [touched]   u48, if it is not the newest failure's time
+ *   [mailbox]   u8 mailbox flags, u8 category, u48 start, [u48 end], string rule
  *   [repeats]   u8
  *   [wish]      u8 kind, u48 time, u48 floor
  *   [seq]       u48

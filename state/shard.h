@@ -5,9 +5,10 @@
  * its old image; that one list is the undo log and the list of changelog records to send (one per
  * dirty record, absolute values).
  *
- *     begin .. shard_apply()* shard_sweep()* .. shard_each_change() shard_progress_pack() -> Kafka
- *              committed: shard_commit()        aborted: shard_undo()        in doubt:
- * shard_destroy(), restore
+ *     shard_apply()* shard_sweep()* .. shard_each_change() shard_progress_pack() -> Kafka
+ *         committed: shard_commit()
+ *         aborted:   shard_undo()
+ *         in doubt:  shard_destroy(), restore
  *
  * Thread:  confined to its worker.
  * Memory:  besides the store, the undo list: grows to the largest transaction and stays.

@@ -1,14 +1,15 @@
 /* state/store.h - what one shard remembers: packed records by key.
  *
  * Shape:   256 fixed segments by the key's address hash, each an open-addressing table of 64-byte
- * slots of its own: growth is by segment, at most a few thousand slots at once. A packed record of
- * up to STORE_INLINE_SIZE bytes lives in the slot, one cache line with its key; a longer one
- * (something is suppressed, many sends) in an arena of 64-byte units. Owns:    every slot and
- * record of the shard. Memory is taken in store_create(), when a segment grows and when the arena
- * does; never per record. Limit:   the bytes of a budget that all shards of the process share; at
- * the limit ERR_FULL, and nothing was changed. Thread:  confined to the worker that owns the shard;
- * only the budget is shared. Errors:  ERR_NO_MEMORY from store_create(); ERR_FULL from store_put().
- * Nothing else.
+ *          slots of its own: growth is by segment, at most a few thousand slots at once. A packed
+ *          record of up to STORE_INLINE_SIZE bytes lives in the slot, one cache line with its
+ *          key; a longer one (something is suppressed, many sends) in an arena of 64-byte units.
+ * Owns:    every slot and record of the shard. Memory is taken in store_create(), when a segment
+ *          grows and when the arena does; never per record.
+ * Limit:   the bytes of a budget that all shards of the process share; at the limit ERR_FULL, and
+ *          nothing was changed.
+ * Thread:  confined to the worker that owns the shard; only the budget is shared.
+ * Errors:  ERR_NO_MEMORY from store_create(); ERR_FULL from store_put(). Nothing else.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

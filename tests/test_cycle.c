@@ -129,8 +129,7 @@ static void message_of(const struct sim_log *log,
     };
 }
 
-/* --- the io
- * --------------------------------------------------------------------------------------- */
+/* --- the io ----------------------------------------------------------------------------------- */
 
 static void change_assignment(struct sim_io *io)
 {
@@ -406,8 +405,7 @@ static void no_pause(int64_t ms)
     (void)ms;
 }
 
-/* --- events, and what must come of them
- * -------------------------------------------------------------- */
+/* --- events, and what must come of them ------------------------------------------------------- */
 
 static struct observation random_observation(struct chance *chance, int64_t now_ms)
 {

@@ -1,7 +1,6 @@
 /* consumer/cmd/demo.c - the whole daemon on a mock of Kafka inside the process.
  *
- *     sample log -> feeder -> input topic -> daemon -> suppressions -> follower -> one readable
- * line each
+ *     sample log -> feeder -> input topic -> daemon -> suppressions -> follower -> readable lines
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -2,14 +2,15 @@
  * time.
  *
  * Everything that a worker does with Kafka goes through this table of calls, so that a simulator
- * with seeded faults can take its place. No type of the client library stands here. The protocol is
- * section 7 of DESIGN.md; what each call promises is said here.
+ * with seeded faults can take its place. No type of the client library stands here. The protocol
+ * is section 7 of DESIGN.md; what each call promises is said here.
  *
  * Thread:  an io belongs to one worker thread; `assigned` and `revoked` are called from within
- * poll() (and close()) on that thread. Memory:  messages are borrowed until release(). Records
- * given to commit() are borrowed for the call. Time:    every call is bounded by the timeout it is
- * given or says so; what may hang in spite of it (a known fault of the client: send_offsets) is
- * what the process's watchdog is for.
+ *          poll() (and close()) on that thread.
+ * Memory:  messages are borrowed until release(); records given to commit() for the call.
+ * Time:    every call is bounded by the timeout that it is given, or says so; what may hang in
+ *          spite of it (a known fault of the client: send_offsets) is what the process's watchdog
+ *          is for.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

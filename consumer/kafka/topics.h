@@ -6,9 +6,10 @@
  * people is printed by the caller.
  *
  * Thread:  confined to one.
- * Time:    every call asks the brokers and is bounded by the timeout of topics_open(); close by 3
- * s. Errors:  ERR_TIMEOUT: the brokers cannot be reached, logged with their names. ERR_BAD_CONFIG:
- * a property. ERR_REFUSED: not allowed to ask. ERR_NO_MEMORY.
+ * Time:    every call asks the brokers and is bounded by the timeout of topics_open(); close by
+ *          3 s.
+ * Errors:  ERR_TIMEOUT: the brokers cannot be reached, logged with their names. ERR_BAD_CONFIG: a
+ *          property. ERR_REFUSED: not allowed to ask. ERR_NO_MEMORY.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -10,12 +10,14 @@
  * What may go wrong, and what it then is:
  *
  *     before commit   any error: the transaction is taken back. Abort said OK: IO_ABORTED. Abort
- * did not, or the producer is fatal: IO_FATAL. No commit was ever asked for, so nothing of it can
- * have happened; the next producer under this id settles it. in commit       a timeout: the same
- * call again, never abort (that answers _CONFLICT, marked retriable, for ever). Abortable at the
- * first call, on a connection that held: the coordinator has refused it, taken back as above.
- * Everything else: IO_DOUBT. "Abortable" after a retry is doubt as well, because the lost answer
- *                     may have been yes.
+ *                     did not, or the producer is fatal: IO_FATAL. No commit was ever asked for,
+ *                     so nothing of it can have happened; the next producer under this id settles
+ *                     it.
+ *     in commit       a timeout: the same call again, never abort (that answers _CONFLICT, marked
+ *                     retriable, for ever). Abortable at the first call, on a connection that
+ *                     held: the coordinator has refused it, taken back as above. Everything else:
+ *                     IO_DOUBT. "Abortable" after a retry is doubt as well, because the lost
+ *                     answer may have been yes.
  *
  * A commit or abort that was repeated, took over a second or lost a connection may still be on its
  * way, and the broker would apply it to the *next* transaction (KAFKA-17754; the client speaks no
