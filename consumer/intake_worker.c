@@ -38,7 +38,6 @@ struct intake_role {
     uint64_t blocks;
     uint64_t tombstones;
     struct intake_counts settled; /* at the last commit: what came after is undone by an abort */
-    uint64_t lost;
     struct intake_totals totals;
     /* the record that is being applied */
     const struct io_message *message;
@@ -164,7 +163,7 @@ static enum err prepare(void *context, struct worker *worker, struct held *held)
             "input was deleted before it was read: events are lost topic=%s partition=%" PRId32
             " records=%" PRId64 " from=%" PRId64 " to=%" PRId64,
             topic, held->partition.partition, begin - next, next, begin);
-        role->lost += (uint64_t)(begin - next);
+        held->own = (void *)(uintptr_t)(begin - next); /* counted once it is committed */
         next = begin;
     }
     held->committed = next;
@@ -258,7 +257,6 @@ static void committed(void *context, struct worker *worker)
     struct intake_role *role = context;
     const struct intake_counts *now = intake_counts(role->intake);
     const struct intake_counts *before = &role->settled;
-    (void)worker;
     add(&role->totals.records, now->records - before->records + role->tombstones);
     add(&role->totals.events, now->events - before->events);
     add(&role->totals.routed, now->routed - before->routed);
@@ -267,8 +265,13 @@ static void committed(void *context, struct worker *worker)
     add(&role->totals.clamped, now->clamped - before->clamped);
     add(&role->totals.dead_letters,
         now->refused - before->refused + now->malformed - before->malformed + role->tombstones);
-    add(&role->totals.lost, role->lost);
-    role->lost = 0;
+    for (size_t i = 0; i < worker_held_count(worker); i++) {
+        struct held *held = worker_held(worker, i);
+        if (held->touched) {
+            add(&role->totals.lost, (uintptr_t)held->own);
+            held->own = NULL;
+        }
+    }
     begin_transaction(role);
 }
 
@@ -281,7 +284,7 @@ static void undo(void *context, struct worker *worker)
 static void drop(void *context, struct held *held)
 {
     (void)context;
-    (void)held;
+    held->own = NULL;
 }
 
 const struct role_ops *intake_role_ops(void)

@@ -123,9 +123,10 @@ static void assign(struct io_kafka *k, rd_kafka_topic_partition_list_t *list)
         struct slot *slot = slot_of(k, partitions[i]);
         CHECK(slot->state == SLOT_FOREIGN);
         *slot = (struct slot){.state = SLOT_PAUSED};
-        /* Explicit, so that the client asks nobody where to begin. Nothing is read from there: it
-         * is paused until start() has sought. */
-        list->elems[i].offset = 0;
+        /* Nothing is handed out from there: it is paused until start() has sought. But a fetch may
+         * be out before the pause, and an offset that is deleted (0, of a purged topic) would end
+         * the partition: a later seek then says "erroneous state". */
+        list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
     }
     complain_rebalance(k, "assignment", rd_kafka_incremental_assign(k->consumer, list));
     rd_kafka_pause_partitions(k->consumer, list);

@@ -17,11 +17,15 @@ enum { CLOSE_TIMEOUT_MS = 3000, REASON_SIZE = 256, REPLICAS_SAFE = 3, VISIBLE_PA
  * corrupt state while everything looks well. */
 static const struct topic_setting SETTINGS[] = {
     /* The shard's owner deletes what is behind it; nobody else may. */
+    /* max.message.bytes, of all: Kafka's default. The client makes batches of up to 1,000,000
+     * bytes; a topic that takes less would refuse the same batch for ever. */
+    {TOPIC_EVENTS, "max.message.bytes", "1048588", TOPIC_AT_LEAST, true},
     {TOPIC_EVENTS, "cleanup.policy", "delete", TOPIC_EXACTLY, true},
     {TOPIC_EVENTS, "retention.ms", "-1", TOPIC_EXACTLY, true},
     {TOPIC_EVENTS, "retention.bytes", "-1", TOPIC_EXACTLY, true},
     {TOPIC_EVENTS, "unclean.leader.election.enable", "false", TOPIC_EXACTLY, false},
     /* The only truth. `compact,delete` eats it by age. */
+    {TOPIC_CHANGELOG, "max.message.bytes", "1048588", TOPIC_AT_LEAST, true},
     {TOPIC_CHANGELOG, "cleanup.policy", "compact", TOPIC_EXACTLY, true},
     /* A snapshot older than the tombstones would bring back what was deleted. */
     {TOPIC_CHANGELOG, "delete.retention.ms", "604800000", TOPIC_AT_LEAST, false},
@@ -32,6 +36,7 @@ static const struct topic_setting SETTINGS[] = {
     {TOPIC_CHANGELOG, "compression.type", "producer", TOPIC_EXACTLY, false},
     /* Followers that were away for less than delete.retention.ms miss no release; an hour of lag
      * lets them see each step. */
+    {TOPIC_SUPPRESSIONS, "max.message.bytes", "1048588", TOPIC_AT_LEAST, true},
     {TOPIC_SUPPRESSIONS, "cleanup.policy", "compact", TOPIC_EXACTLY, true},
     {TOPIC_SUPPRESSIONS, "delete.retention.ms", "604800000", TOPIC_AT_LEAST, false},
     {TOPIC_SUPPRESSIONS, "min.compaction.lag.ms", "3600000", TOPIC_AT_CREATION, false},
@@ -39,8 +44,10 @@ static const struct topic_setting SETTINGS[] = {
     {TOPIC_SUPPRESSIONS, "min.cleanable.dirty.ratio", "0.3", TOPIC_AT_CREATION, false},
     {TOPIC_SUPPRESSIONS, "segment.bytes", "268435456", TOPIC_AT_CREATION, false},
     {TOPIC_SUPPRESSIONS, "unclean.leader.election.enable", "false", TOPIC_EXACTLY, false},
+    {TOPIC_DECISIONS, "max.message.bytes", "1048588", TOPIC_AT_LEAST, true},
     {TOPIC_DECISIONS, "cleanup.policy", "delete", TOPIC_EXACTLY, false},
     {TOPIC_DECISIONS, "retention.ms", "7776000000", TOPIC_AT_CREATION, false}, /* 90 days */
+    {TOPIC_DEAD_LETTERS, "max.message.bytes", "1048588", TOPIC_AT_LEAST, true},
     {TOPIC_DEAD_LETTERS, "cleanup.policy", "delete", TOPIC_EXACTLY, false},
     {TOPIC_DEAD_LETTERS, "retention.ms", "1209600000", TOPIC_AT_CREATION, false}, /* 14 days */
 };
