@@ -653,14 +653,15 @@ static void assignment_fault(struct yaml *yaml, const char *source, const char *
 }
 
 /* What stands for the file in faults: without the value, which may be a password. */
-static const char *assignment_source(struct yaml *yaml, struct span path)
+static const char *assignment_source(struct yaml *yaml, const char *given_by, struct span path)
 {
     char memory[FAULT_SIZE_MAX / 2];
     struct writer out = writer_init(memory, sizeof(memory));
-    put_bytes(&out, SPAN("--set "));
+    put_bytes(&out, span_of(given_by));
+    put_u8(&out, ' ');
     put_bytes(&out, span_cut(path, sizeof(memory) / 2));
     const struct span copy = arena_copy(yaml, writer_span(&out));
-    return copy.data == NULL ? "--set" : copy.data;
+    return copy.data == NULL ? given_by : copy.data;
 }
 
 static struct yaml_node *text_make(struct yaml *yaml, const char *source, struct span text)
@@ -684,12 +685,15 @@ static struct yaml_node *parse_value(struct yaml *yaml, const char *source, stru
     return value == NULL ? text_make(yaml, source, text) : value;
 }
 
-void yaml_set(struct yaml *yaml, const char *assignment, const struct free_maps *free_maps)
+void yaml_set(struct yaml *yaml,
+              const char *given_by,
+              const char *assignment,
+              const struct free_maps *free_maps)
 {
     const char *equals = strchr(assignment, '=');
     const size_t size = equals == NULL ? strlen(assignment) : (size_t)(equals - assignment);
     const struct span path = {assignment, size};
-    const char *source = assignment_source(yaml, path);
+    const char *source = assignment_source(yaml, given_by, path);
     struct walk walk = {.map = yaml->root, .rest = path};
     if (equals == NULL || !walk_path(yaml, source, free_maps, &walk)) {
         assignment_fault(yaml, source,

@@ -67,7 +67,7 @@ void yaml_close(struct yaml **yaml);
 /* The root is a map; anything else was a fault, and the map is empty. */
 const struct yaml_node *yaml_root(const struct yaml *yaml);
 
-/* `path=value` as given on a command line: the value (YAML itself, so `[a, b]` and `{a: b}` work)
+/* `path=value` as given on a command line (given_by: "--set") or elsewhere: the value (YAML itself, so `[a, b]` and `{a: b}` work)
  * takes the place of what the file says. Maps on the way are made. A name with dots stands in
  * double quotes: input."mail.events".format=native. Below a map of `free_maps` (paths from the
  * root) all that is left is one name, and the value is text as it stands:
@@ -77,7 +77,10 @@ struct free_maps {
     const char *const *paths;
     size_t count;
 };
-void yaml_set(struct yaml *yaml, const char *assignment, const struct free_maps *free_maps);
+void yaml_set(struct yaml *yaml,
+              const char *given_by,
+              const char *assignment,
+              const struct free_maps *free_maps);
 
 /* --- taking ------------------------------------------------------------------------------------
  *

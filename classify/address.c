@@ -51,6 +51,8 @@ static const char *split(struct span text, size_t *at)
             i++;
         } else if (!quoted && c == ':') {
             return "a colon outside quotes in the address";
+        } else if (!quoted && memchr(" ,;<>", c, 5) != NULL) {
+            return "a blank, comma, semicolon or angle bracket outside quotes in the address";
         } else if (!quoted && c == '@') {
             *at = i;
             found = true;
@@ -111,8 +113,25 @@ static const char *put_a_labels(struct writer *out, struct span domain)
     return safe ? NULL : "characters in the domain that no domain has";
 }
 
+static bool has_empty_label(struct span domain)
+{
+    for (size_t i = 0; i < domain.size; i++) {
+        const bool ends = i + 1 == domain.size || domain.data[i + 1] == '.';
+        if (domain.data[i] == '.' && (i == 0 || ends)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *put_domain(struct writer *out, struct span domain)
 {
+    if (domain.size > 1 && domain.data[domain.size - 1] == '.') {
+        domain.size--; /* the root of DNS: the same domain */
+    }
+    if (has_empty_label(domain)) {
+        return "an empty label in the domain";
+    }
     if (memchr(domain.data, '"', domain.size) != NULL) {
         return "a quote in the domain";
     }

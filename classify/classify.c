@@ -14,6 +14,7 @@
 #include "classify/classify.h"
 
 #include "base/log.h"
+#include "classify/reply.h"
 #include "classify/rules.h"
 
 static const char *const FOUND_BY_NAMES[FOUND_BY_COUNT] = {
@@ -93,6 +94,27 @@ static bool by_text(const struct ruleset *rules, const struct event *event, stru
     return true;
 }
 
+enum { CODES_WITHIN = 512 }; /* of a text, from its beginning */
+
+/* Some upstreams leave the codes in the text: `#5.7.1 blocked`, and the diagnostics of bounce mails
+ * whose Status says no more than 5.0.0. They count where the event names none. */
+static struct reply with_codes_of_text(const struct reply *reply)
+{
+    struct reply full = *reply;
+    const bool says_nothing =
+        full.enhanced.class_ == 0 || (full.enhanced.subject == 0 && full.enhanced.detail == 0);
+    if (full.text.size == 0 || (full.code != 0 && !says_nothing)) {
+        return full;
+    }
+    char memory[CODES_WITHIN];
+    const struct reply found = reply_parse(span_cut(full.text, sizeof(memory)), memory);
+    full.code = full.code == 0 ? found.code : full.code;
+    if (says_nothing && found.enhanced.class_ != 0) {
+        full.enhanced = found.enhanced;
+    }
+    return full;
+}
+
 static struct enhanced with_class_of_reply(const struct reply *reply)
 {
     struct enhanced enhanced = reply->enhanced;
@@ -135,13 +157,12 @@ static bool is_permanent(const struct reply *reply)
 }
 
 /* 5; and a final failure to which nobody gave a reason is a giving up. */
-static struct meaning unknown(const struct event *event)
+static struct meaning unknown(enum kind kind, const struct reply *reply)
 {
-    if (kind_is_final(event->kind) && is_silent(&event->reply)) {
+    if (kind_is_final(kind) && is_silent(reply)) {
         return meaning_of(CATEGORY_EXPIRED, FOUND_BY_NONE, "");
     }
-    return meaning_of(is_permanent(&event->reply) ? CATEGORY_UNKNOWN_PERMANENT
-                                                  : CATEGORY_UNKNOWN_TRANSIENT,
+    return meaning_of(is_permanent(reply) ? CATEGORY_UNKNOWN_PERMANENT : CATEGORY_UNKNOWN_TRANSIENT,
                       FOUND_BY_NONE, "");
 }
 
@@ -153,9 +174,11 @@ static enum class class_under(enum kind kind, enum category category) {
 struct meaning classify(const struct ruleset *ruleset, const struct event *event)
 {
     struct meaning meaning;
-    if (!by_event(event, &meaning) && !by_text(ruleset, event, &meaning) &&
-        !by_codes(ruleset, &event->reply, &meaning)) {
-        meaning = unknown(event);
+    if (!by_event(event, &meaning) && !by_text(ruleset, event, &meaning)) {
+        const struct reply reply = with_codes_of_text(&event->reply);
+        if (!by_codes(ruleset, &reply, &meaning)) {
+            meaning = unknown(event->kind, &reply);
+        }
     }
     meaning.class_ = class_under(event->kind, meaning.category);
     return meaning;

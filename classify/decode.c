@@ -68,6 +68,7 @@ static void tell_fault(struct decoding *decoding, const char *reason, size_t pos
         .reason = reason,
         .part = decoding->part,
         .position = (uint64_t)(decoding->part.data - decoding->record.data) + position_in_part,
+        .column = position_in_part + 1,
         .part_index = decoding->part_index,
     };
     decoding->sink->fault(decoding->sink->context, &fault);

@@ -37,6 +37,7 @@ struct decode_fault {
     struct span part;    /* what goes to the dead letters: the line or element, from the fault's
                             element on if the rest of an array is lost, or the whole record */
     uint64_t position;   /* of the fault, in bytes from the start of the record */
+    uint64_t column;     /* the same from the start of the part, from 1 */
     uint32_t part_index; /* which line or array element, from 1 */
 };
 

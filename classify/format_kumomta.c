@@ -146,11 +146,12 @@ static bool is_unconnected(struct span text)
     return contains(text, "failed to connect to any candidate hosts") && !blames_us(text);
 }
 
-/* Nobody was found or reached, so nobody refused. */
-static bool is_unreached(struct span text)
+/* Nobody was found or reached, so nobody refused. A server that is there may say such words of
+ * somebody else. */
+static bool is_unreached(struct span text, bool has_peer)
 {
     return span_starts(text, SPAN("KumoMTA internal:")) ? is_unconnected(text)
-                                                        : is_unresolved(text);
+                                                        : !has_peer && is_unresolved(text);
 }
 
 static enum origin origin_of(const struct event *event, bool has_peer)
@@ -221,15 +222,13 @@ static void take_queue(struct span queue, struct event *event)
     }
 }
 
-/* What the operator logs in meta counts before what the queue's name says; each for itself. */
-static void take_campaign(const struct json_node *const *fields, struct event *event)
+static void take_campaign(const struct json_node *named, struct event *event)
 {
-    static const struct span KEYS_OF_META[] = {KEY("tenant"), KEY("campaign")};
-    const struct json_node *meta[2];
-    field_pick(fields[FIELD_META], KEYS_OF_META, 2, meta);
-    event->tenant = field_text(meta[0]);
-    event->campaign = field_text(meta[1]);
-    take_queue(field_text(fields[FIELD_QUEUE]), event);
+    static const struct span KEYS_OF_NAMES[] = {KEY("tenant"), KEY("campaign")};
+    const struct json_node *names[2];
+    field_pick(named, KEYS_OF_NAMES, 2, names);
+    event->tenant = field_text(names[0]);
+    event->campaign = field_text(names[1]);
 }
 
 static bool take_time(const struct json_node *const *fields, struct event *event)
@@ -249,7 +248,6 @@ static void take_common(const struct json_node *const *fields, struct event *eve
     if (field_int(fields[FIELD_NUM_ATTEMPTS], 0, INT32_MAX, &attempt)) {
         event->attempt = (int32_t)attempt;
     }
-    take_campaign(fields, event);
 }
 
 /* --- the records --------------------------------------------------------------------------------
@@ -279,21 +277,34 @@ static bool is_address(struct span text)
            !span_starts_nocase(text, SPAN("redacted")) && text.data[0] != '[';
 }
 
-/* The recipients that the report names: how many there were. */
-static size_t complaints_of_list(struct decoding *decoding,
-                                 struct event *event,
-                                 const struct json_node *list)
+static size_t complaint_of(struct decoding *decoding,
+                           struct event *event,
+                           const struct json_node *node)
 {
-    size_t count = 0;
-    if (list == NULL || list->kind != JSON_ARRAY) {
+    event->recipient = strip_brackets(field_text(node));
+    if (!is_address(event->recipient)) {
         return 0;
     }
-    for (const struct json_node *n = json_first(list); n != json_end(list); n = json_next(n)) {
-        event->recipient = strip_brackets(field_text(n));
-        if (is_address(event->recipient) && count < DECODE_RECIPIENTS_MAX) {
-            decoding_event(decoding, event);
-            count++;
+    decoding_event(decoding, event);
+    return 1;
+}
+
+/* The recipients that the report names, one or a list: how many there were. */
+static size_t complaints_of(struct decoding *decoding,
+                            struct event *event,
+                            const struct json_node *named)
+{
+    if (named == NULL || named->kind != JSON_ARRAY) {
+        return complaint_of(decoding, event, named);
+    }
+    size_t count = 0;
+    for (const struct json_node *n = json_first(named); n != json_end(named); n = json_next(n)) {
+        if (count == DECODE_RECIPIENTS_MAX) {
+            decoding_fault(decoding,
+                           "more recipients than an event may have; those before are taken");
+            break;
         }
+        count += complaint_of(decoding, event, n);
     }
     return count;
 }
@@ -303,12 +314,12 @@ static void decode_complaint(struct decoding *decoding,
                              struct event *event,
                              const struct json_node *report)
 {
-    if (complaints_of_list(decoding, event, field_find(report, "original_rcpto_to")) > 0) {
+    const struct json_node *trace = field_find(report, "supplemental_trace");
+    if (complaints_of(decoding, event, field_find(report, "original_rcpto_to")) > 0 ||
+        complaints_of(decoding, event, field_find(trace, "recipient")) > 0) {
         return;
     }
-    const struct json_node *trace = field_find(report, "supplemental_trace");
-    event->recipient = strip_brackets(field_text(field_find(trace, "recipient")));
-    if (event->recipient.size > 0 || event->kind == KIND_IGNORED) {
+    if (event->kind == KIND_IGNORED) {
         decoding_event(decoding, event);
     } else {
         decoding_fault(decoding, "no recipient: the feedback report names none");
@@ -320,6 +331,8 @@ static void decode_feedback(struct decoding *decoding, const struct json_node *c
     const struct json_node *report = fields[FIELD_FEEDBACK_REPORT];
     struct event event = event_init();
     take_common(fields, &event);
+    /* queue and meta are those of the report's own mail; the complaint's stand in its trace */
+    take_campaign(field_find(report, "supplemental_trace"), &event);
     event.native_class = field_text(field_find(report, "feedback_type"));
     event.kind = kind_of_feedback(event.native_class);
     event.sender = strip_brackets(field_text(field_find(report, "original_mail_from")));
@@ -348,13 +361,17 @@ static void decode_mail(struct decoding *decoding,
     const enum kind kind = kind_of_type(field_text(fields[FIELD_TYPE]));
     struct event event = event_init();
     event.kind = kind;
+    const bool has_peer = !lacks_peer(object);
     take_common(fields, &event);
+    take_campaign(fields[FIELD_META], &event);
     take_reply(fields[FIELD_RESPONSE], &event.reply);
     if (kind != KIND_LATE_BOUNCE) {
+        /* of a late bounce, both are those of the bounce mail */
         event.message_id = field_text(fields[FIELD_ID]);
+        take_queue(field_text(fields[FIELD_QUEUE]), &event);
     }
-    event.origin = origin_of(&event, !lacks_peer(object));
-    if (kind == KIND_BOUNCED && is_unreached(event.reply.text)) {
+    event.origin = origin_of(&event, has_peer);
+    if (kind == KIND_BOUNCED && is_unreached(event.reply.text, has_peer)) {
         event.kind = KIND_EXPIRED;
     }
     if (!take_time(fields, &event) && kind != KIND_IGNORED) {

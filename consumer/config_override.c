@@ -67,15 +67,16 @@ static bool from_environment(const char *variable, char out[ASSIGNMENT_SIZE_MAX]
     return is_ours;
 }
 
-static void set_one(struct yaml *yaml, const char *assignment)
+static void set_one(struct yaml *yaml, const char *given_by, const char *assignment)
 {
     char quoted[ASSIGNMENT_SIZE_MAX];
     if (strlen(assignment) > ASSIGNMENT_SIZE_MAX / 2 - 2) {
-        yaml_fault(yaml, yaml_root(yaml), "too long for --set: %.40s...", assignment);
+        yaml_fault(yaml, yaml_root(yaml), "too long for %s: %.40s...", given_by, assignment);
         return;
     }
     quote_topic(assignment, quoted);
-    yaml_set(yaml, quoted, &(const struct free_maps){CONFIG_FREE_MAPS, CONFIG_FREE_MAP_COUNT});
+    yaml_set(yaml, given_by, quoted,
+             &(const struct free_maps){CONFIG_FREE_MAPS, CONFIG_FREE_MAP_COUNT});
 }
 
 void config_override(struct yaml *yaml, const struct config_sources *sources)
@@ -84,10 +85,10 @@ void config_override(struct yaml *yaml, const struct config_sources *sources)
          variable++) {
         char assignment[ASSIGNMENT_SIZE_MAX];
         if (from_environment(*variable, assignment)) {
-            set_one(yaml, assignment);
+            set_one(yaml, "environment", assignment);
         }
     }
     for (size_t i = 0; i < sources->assignment_count; i++) {
-        set_one(yaml, sources->assignments[i]);
+        set_one(yaml, "--set", sources->assignments[i]);
     }
 }

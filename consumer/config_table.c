@@ -66,7 +66,7 @@ const struct config_key CONFIG_KEYS[] = {
     {"identity.keep_local_case", NULL, TYPE_BOOL, AT(identity_keep_local_case), "false", NULL, 0, 0, NULL,
      "Ann@example.com and ann@example.com are two recipients."},
     {"identity.prefer_original", NULL, TYPE_BOOL, AT(identity_prefer_original), "true", NULL, 0, 0, NULL,
-     "Take the address as the sender wrote it (ORCPT and its kin) before the one it was rewritten to."},
+     "Take the address as the sender wrote it (ORCPT and its kin) before the one it was rewritten to; records of kumomta and native name one only."},
 
     {"policy.preset", NULL, TYPE_CHOICE, AT(policy_preset), "default", NULL, 0, 0, CONFIG_PRESETS,
      "Which rules judge: careful counts final failures only, handshake moreover gives more time."},

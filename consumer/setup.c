@@ -4,6 +4,7 @@
  */
 #include "consumer/setup.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,13 +85,16 @@ enum err setup_create(const struct config *config, struct setup **out)
         setup_destroy(&setup);
         return err;
     }
+    const uint64_t of_rules = strtoull(ruleset_version(setup->rules), NULL, 16);
+    snprintf(setup->version, sizeof(setup->version), "%016" PRIx64,
+             policy_set_hash(setup->policies, of_rules));
     setup->process = (struct process){
         .rules = setup->rules,
         .policies = setup->policies,
         .secret = &setup->secret,
         .address = {.keep_local_case = config->identity_keep_local_case},
         .publisher = {.policy_name = config_preset_name(config->policy_preset),
-                      .policy_version = ruleset_version(setup->rules),
+                      .policy_version = setup->version,
                       .source = setup->source},
         .budget = &setup->budget,
         .inputs = setup->inputs,

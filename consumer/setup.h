@@ -17,7 +17,8 @@ struct setup {
     struct secret secret;
     struct memory_budget budget;
     struct input_topic *inputs;
-    char *source; /* ce_source */
+    char *source;     /* ce_source */
+    char version[17]; /* of rules and policies */
 };
 
 /* The secret is left to the caller: secret_read() or secret_fixed(); the shard count too. */

@@ -86,13 +86,24 @@ static size_t io_headers(const struct publication_header *from, size_t count, st
     return count;
 }
 
+/* By whose rules the record is judged. */
+static struct publisher publisher_of(const struct shard_role *role, const struct record *record)
+{
+    struct publisher publisher = role->process->publisher;
+    struct span tenant;
+    struct span recipient;
+    key_text_split(record_key_text(record), &tenant, &recipient);
+    publisher.policy_name = policy_of(role->process->policies, tenant.size > 0, tenant)->name;
+    return publisher;
+}
+
 static void publish(struct shard_role *role,
                     uint16_t topic,
                     const struct record *record,
                     const struct decision *decision,
                     const struct observation *observation)
 {
-    const struct publisher *publisher = &role->process->publisher;
+    const struct publisher publisher = publisher_of(role, record);
     struct outbox *outbox = worker_outbox(role->worker);
     struct publication_header published[PUBLICATION_HEADERS_MAX];
     struct io_header headers[PUBLICATION_HEADERS_MAX];
@@ -100,14 +111,14 @@ static void publish(struct shard_role *role,
     struct writer value = outbox_reserve(outbox, PUBLICATION_SIZE_MAX);
     bool is_tombstone = false;
     if (topic == SHARD_SUPPRESSIONS) {
-        is_tombstone = !publication_write_state(&value, publisher, record, decision, observation);
+        is_tombstone = !publication_write_state(&value, &publisher, record, decision, observation);
     } else {
-        publication_write_decision(&value, publisher, record, decision, observation);
+        publication_write_decision(&value, &publisher, record, decision, observation);
     }
     const struct span value_kept = outbox_keep(outbox, &value);
 
     struct writer header_bytes = outbox_reserve(outbox, PUBLICATION_SIZE_MAX);
-    const size_t count = publication_headers(&header_bytes, publisher, record, decision,
+    const size_t count = publication_headers(&header_bytes, &publisher, record, decision,
                                              observation, is_tombstone, published);
     outbox_keep(outbox, &header_bytes);
     const struct io_record out = {

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include <xxhash.h>
+
 #include "base/log.h"
 
 #define SET(category) (UINT64_C(1) << CATEGORY_##category)
@@ -210,6 +212,46 @@ void policy_set_destroy(struct policy_set **set)
 {
     free(*set);
     *set = NULL;
+}
+
+static uint64_t hash_text(struct span text, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(text.data, text.size, seed);
+}
+
+static uint64_t hash_row(const struct policy_row *row, uint64_t seed)
+{
+    const uint64_t numbers[] = {
+        row->finals,
+        row->deferrals,
+        row->sends,
+        (uint64_t)row->span_ms,
+        row->mild,
+        row->all_mail,
+        (uint64_t)row->lasts_ms,
+        (uint64_t)row->lasts_max_ms,
+        (uint64_t)row->shorter,
+        (uint64_t)row->shorter_ms,
+    };
+    return XXH3_64bits_withSeed(numbers, sizeof(numbers), hash_text(span_of(row->rule), seed));
+}
+
+static uint64_t hash_policy(const struct policy *policy, uint64_t seed)
+{
+    for (size_t i = 0; i < policy->row_count; i++) {
+        seed = hash_row(&policy->rows[i], seed);
+    }
+    return seed;
+}
+
+uint64_t policy_set_hash(const struct policy_set *set, uint64_t seed)
+{
+    seed = hash_policy(set->common, seed + set->mailbox_scope_tenant);
+    for (size_t i = 0; i < set->tenant_count; i++) {
+        seed = hash_text(own_rules_name(&set->tenants[i]), seed);
+        seed = hash_policy(set->tenants[i].policy, seed);
+    }
+    return seed;
 }
 
 bool policy_scope_is_tenant(const struct policy_set *set, enum kind kind, struct span tenant)

@@ -74,6 +74,9 @@ MUST_USE enum err policy_set_create(const struct policy *common,
                                     struct policy_set **out);
 void policy_set_destroy(struct policy_set **set);
 
+/* Changes with any row of any rules in force, who has which, and the scope. `seed`: of what else. */
+uint64_t policy_set_hash(const struct policy_set *set, uint64_t seed);
+
 /* Step 1 of the decision: whose record is it? `tenant` canonical or SPAN_NONE. */
 bool policy_scope_is_tenant(const struct policy_set *set, enum kind kind, struct span tenant);
 /* The rules that judge this record. */

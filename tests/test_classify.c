@@ -130,6 +130,22 @@ static void a_hard_category_under_a_deferral_is_soft(void **state)
     assert_meaning(&event, "invalid_recipient", "soft", "none", "event");
 }
 
+static void codes_that_stand_in_the_text_only_count(void **state)
+{
+    (void)state;
+    struct event event = make(KIND_BOUNCED, ORIGIN_REMOTE, 550, "#5.7.1 blocked");
+    assert_meaning(&event, "policy_block", "block", "enhanced", "5.7.1");
+    event.reply.text = SPAN("5.7.1 Message rejected due to the sender's reputation");
+    event.reply.enhanced = (struct enhanced){5, 0, 0};
+    assert_meaning(&event, "policy_block", "block", "enhanced", "5.7.1");
+    event = make(KIND_BOUNCED, ORIGIN_REMOTE, 0, "550-5.1.1 nobody of that name");
+    assert_meaning(&event, "invalid_recipient", "hard", "enhanced", "5.1.1");
+    /* what the event itself says stands */
+    event = make(KIND_BOUNCED, ORIGIN_REMOTE, 550, "5.1.1 was not meant");
+    event.reply.enhanced = (struct enhanced){5, 7, 1};
+    assert_meaning(&event, "policy_block", "block", "enhanced", "5.7.1");
+}
+
 static void where_the_codes_contradict_the_reply_code_says_how_lasting_it_is(void **state)
 {
     (void)state;
@@ -299,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_5xx_with_unknown_words_is_never_more_than_unknown),
         cmocka_unit_test(enhanced_codes_decide_before_reply_codes),
         cmocka_unit_test(a_hard_category_under_a_deferral_is_soft),
+        cmocka_unit_test(codes_that_stand_in_the_text_only_count),
         cmocka_unit_test(where_the_codes_contradict_the_reply_code_says_how_lasting_it_is),
         cmocka_unit_test(our_own_doing_is_internal_whatever_it_says),
         cmocka_unit_test(a_remote_expiry_keeps_what_its_reply_says),

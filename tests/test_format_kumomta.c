@@ -441,6 +441,42 @@ static void feedback_without_a_recipient_is_a_fault_and_other_feedback_ignored(v
         "\"ts_ms\":1000,\"native_class\":\"not-spam\"}");
 }
 
+static void complaint_is_of_the_tenant_of_the_mail_not_of_the_report(void **state)
+{
+    (void)state;
+    assert_decoded(
+        "{\"type\":\"Feedback\",\"timestamp\":1700000000,\"queue\":\"in:reports@me.example\","
+        "\"meta\":{\"tenant\":\"reports\"},\"feedback_report\":{\"feedback_type\":\"abuse\","
+        "\"original_rcpto_to\":\"<a@x.example>\",\"supplemental_trace\":{\"recipient\":\"a@x."
+        "example\","
+        "\"tenant\":\"acme\",\"campaign\":\"c\"}}}",
+        "{\"record\":1,\"kind\":\"complaint\",\"origin\":\"remote\",\"recipient\":\"a@x.example\","
+        "\"ts_ms\":1700000000000,\"tenant\":\"acme\",\"campaign\":\"c\",\"native_class\":"
+        "\"abuse\"}");
+}
+
+static void queue_of_a_late_bounce_is_that_of_the_bounce_mail(void **state)
+{
+    (void)state;
+    assert_decoded("{\"type\":\"OOB\",\"timestamp\":1700000000,\"recipient\":\"a@x.example\","
+                   "\"queue\":\"b:t@me.example\"}",
+                   "{\"record\":1,\"kind\":\"late_bounce\",\"origin\":\"remote\",\"recipient\":\"a@"
+                   "x.example\","
+                   "\"ts_ms\":1700000000000}");
+}
+
+static void server_that_is_there_and_cannot_resolve_somebody_has_refused(void **state)
+{
+    (void)state;
+    assert_decoded(
+        "{\"type\":\"Bounce\",\"timestamp\":1700000000,\"recipient\":\"a@x.example\","
+        "\"peer_address\":{\"name\":\"mx.x.example\"},"
+        "\"response\":{\"code\":550,\"content\":\"failed to resolve your sender domain\"}}",
+        "{\"record\":1,\"kind\":\"bounced\",\"origin\":\"remote\",\"recipient\":\"a@x.example\","
+        "\"ts_ms\":1700000000000,\"code\":550,\"text\":\"failed to resolve your sender domain\","
+        "\"mx\":\"mx.x.example\"}");
+}
+
 static void every_truncation_and_every_changed_byte_is_survived(void **state)
 {
     (void)state;
@@ -478,6 +514,9 @@ int main(void)
         cmocka_unit_test(feedback_is_of_the_recipient_inside_the_report),
         cmocka_unit_test(a_report_of_several_recipients_is_several_complaints),
         cmocka_unit_test(feedback_without_a_recipient_is_a_fault_and_other_feedback_ignored),
+        cmocka_unit_test(complaint_is_of_the_tenant_of_the_mail_not_of_the_report),
+        cmocka_unit_test(queue_of_a_late_bounce_is_that_of_the_bounce_mail),
+        cmocka_unit_test(server_that_is_there_and_cannot_resolve_somebody_has_refused),
         cmocka_unit_test(every_truncation_and_every_changed_byte_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,13 +214,13 @@ static void an_assignment_replaces_what_the_file_says(void **state)
 {
     (void)state;
     struct yaml *yaml = parse("workers: {intake: 1, shard: 2}\nkafka: {acks: all}\n");
-    yaml_set(yaml, "workers.intake=5", &FREE_MAPS);
-    yaml_set(yaml, "state.directory=/var/x", &FREE_MAPS);
-    yaml_set(yaml, "kafka.sasl.password=a: #b", &FREE_MAPS);
-    yaml_set(yaml, "kafka.acks=1", &FREE_MAPS);
-    yaml_set(yaml, "input.\"mail.events\".format=native", &FREE_MAPS);
-    yaml_set(yaml, "policy={preset: careful}", &FREE_MAPS);
-    yaml_set(yaml, "policy.tenants.acme.eu=handshake", &FREE_MAPS);
+    yaml_set(yaml, "--set", "workers.intake=5", &FREE_MAPS);
+    yaml_set(yaml, "--set", "state.directory=/var/x", &FREE_MAPS);
+    yaml_set(yaml, "--set", "kafka.sasl.password=a: #b", &FREE_MAPS);
+    yaml_set(yaml, "--set", "kafka.acks=1", &FREE_MAPS);
+    yaml_set(yaml, "--set", "input.\"mail.events\".format=native", &FREE_MAPS);
+    yaml_set(yaml, "--set", "policy={preset: careful}", &FREE_MAPS);
+    yaml_set(yaml, "--set", "policy.tenants.acme.eu=handshake", &FREE_MAPS);
     assert_int_equal(yaml_fault_count(yaml), 0);
     assert_string_equal(text_at(yaml, "workers", "intake"), "5");
     assert_string_equal(text_at(yaml, "workers", "shard"), "2");
@@ -245,7 +245,7 @@ static void an_assignment_that_is_none_is_a_fault_without_its_value(void **state
     const char *const bad[] = {"a",    "=1",    "a..b=1",   "a.=1",
                                ".a=1", "\"a=1", "\"a\"b=1", "kafka.=1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        yaml_set(yaml, bad[i], &FREE_MAPS);
+        yaml_set(yaml, "--set", bad[i], &FREE_MAPS);
         assert_int_equal(yaml_fault_count(yaml), i + 1);
     }
     assert_fault(yaml, 0,
@@ -253,8 +253,8 @@ static void an_assignment_that_is_none_is_a_fault_without_its_value(void **state
                  "double quotes");
     yaml_close(&yaml);
     yaml = parse("");
-    yaml_set(yaml, "secret=[x", &FREE_MAPS);
-    yaml_set(yaml, "workers.intake=some", &FREE_MAPS);
+    yaml_set(yaml, "--set", "secret=[x", &FREE_MAPS);
+    yaml_set(yaml, "--set", "workers.intake=some", &FREE_MAPS);
     int64_t number;
     (void)yaml_to_int(yaml, yaml_find(yaml_find(yaml_root(yaml), "workers"), "intake"), 0, 1,
                       &number);

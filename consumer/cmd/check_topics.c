@@ -71,7 +71,8 @@ static enum err verify(const struct config *config, struct topics *topics, uint3
     if (err == OK) {
         print_report(report);
         if (report->fatal_count > 0) {
-            log_error("topics: %zu settings would lose or stop something; not started", report->fatal_count);
+            log_error("topics: %zu settings would lose or stop something; not started",
+                      report->fatal_count);
             err = ERR_REFUSED;
         }
     }

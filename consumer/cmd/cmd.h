@@ -27,6 +27,7 @@ struct command {
     const char *summary;
     const char *usage; /* behind "suppressd " */
     const char *help;  /* what a stranger needs to know */
+    bool takes_files;  /* operands */
     int (*run)(const struct command *command, int argc, char **argv);
 };
 

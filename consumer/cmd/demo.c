@@ -28,7 +28,7 @@ enum {
     QUIET_MS =
         3000, /* nothing published for so long after the last record was decided: it is through */
     ONCE_MAX_MS = 120000,
-    ASSIGNMENTS = 4,
+    ASSIGNMENTS = 6,
     ASSIGNMENT_SIZE = 200,
     DEPTH_MAX = 16,
 };
@@ -282,27 +282,27 @@ static enum err run_demo(const struct config *config, bool once)
     return err;
 }
 
-/* The configuration of a demo: the user's policy, our broker, topics and input. */
+/* The configuration of a demo: the user's policy; our broker, input and workers come last. */
 static enum err configure(struct options *options,
                           const struct embedded *embedded,
                           struct config **out)
 {
     static char texts[ASSIGNMENTS][ASSIGNMENT_SIZE];
-    const char *given[ASSIGNMENTS];
     snprintf(texts[0], ASSIGNMENT_SIZE, "kafka.bootstrap.servers=%s", embedded_servers(embedded));
     snprintf(texts[1], ASSIGNMENT_SIZE, "input.\"%s\".format=kumomta", INPUT_TOPIC);
     snprintf(texts[2], ASSIGNMENT_SIZE, "log.level=warn");
     snprintf(texts[3], ASSIGNMENT_SIZE, "instance_id=demo");
+    snprintf(texts[4], ASSIGNMENT_SIZE, "workers.intake=1");
+    snprintf(texts[5], ASSIGNMENT_SIZE, "workers.shard=1");
     struct options all = *options;
     all.assignments = calloc(options->assignment_count + ASSIGNMENTS, sizeof(all.assignments[0]));
     CHECK(all.assignments != NULL);
     all.assignment_count = 0;
-    for (size_t i = 0; i < ASSIGNMENTS; i++) {
-        given[i] = texts[i];
-        all.assignments[all.assignment_count++] = given[i];
-    }
     for (size_t i = 0; i < options->assignment_count; i++) {
         all.assignments[all.assignment_count++] = options->assignments[i];
+    }
+    for (size_t i = 0; i < ASSIGNMENTS; i++) {
+        all.assignments[all.assignment_count++] = texts[i];
     }
     const enum err err = load_config(&all, false, out);
     free(all.assignments);
@@ -344,7 +344,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command COMMAND_DEMO = {
     .name = "demo",
     .summary = "the whole daemon on a broker inside the process, with a sample log",
-    .usage = "demo [--once] [--set KEY=VALUE]...",
+    .usage = "demo [--once] [-c FILE] [--set KEY=VALUE]...",
     .help =
         "Starts the daemon on a mock of Kafka inside the process, plays a sample log of KumoMTA "
         "at\n"
@@ -353,6 +353,7 @@ const struct command COMMAND_DEMO = {
         "once\n"
         "means, use a real Kafka. deploy/demo.md tells what the sample holds.\n\n"
         "      --once            end when the sample is through, with exit code 0\n"
+        "  -c, --config FILE     configuration, for the policy\n"
         "      --set KEY=VALUE   overrides a key, as in --set policy.preset=careful\n",
     .run = run,
 };

@@ -53,8 +53,8 @@ static void print_fault(void *context, const struct decode_fault *fault)
 {
     struct decode_run *run = context;
     run->faults++;
-    fprintf(stderr, "%s:%" PRIu64 ": not understood: %s (byte %" PRIu64 ")\n", run->path,
-            run->first_line + fault->part_index - 1, fault->reason, fault->position);
+    fprintf(stderr, "%s:%" PRIu64 ": not understood: %s (column %" PRIu64 ")\n", run->path,
+            run->first_line + fault->part_index - 1, fault->reason, fault->column);
 }
 
 static enum err decode_file(struct decode_run *run,
@@ -68,7 +68,11 @@ static enum err decode_file(struct decode_run *run,
     if (err != OK) {
         return err;
     }
-    while ((err = source_file_next(file, &piece, &run->first_line)) == OK) {
+    while ((err = source_file_next(file, &piece, &run->first_line)) == OK || err == ERR_FULL) {
+        if (err == ERR_FULL) {
+            run->faults++; /* said */
+            continue;
+        }
         decode(decoder, format, piece, &sink);
         fflush(stdout);
     }
@@ -141,6 +145,7 @@ const struct command COMMAND_DECODE = {
         "line and place.\n\n"
         "  -f, --format FORMAT   how the files are written: kumomta (default), native\n\n"
         "Exit code: 0, or 1 if something was not understood.\n",
+    .takes_files = true,
     .run = run_decode,
 };
 
@@ -245,7 +250,7 @@ static int run_classify(const struct command *command, int argc, char **argv)
     if (err != OK) {
         return exit_code_of(err);
     }
-    return run.faults > 0 ? EXIT_FAILED : EXIT_OK;
+    return run.faults > 0 || ferror(stdout) ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command COMMAND_CLASSIFY = {

@@ -93,6 +93,11 @@ enum parse_result parse_options(const struct command *command,
             print_help(command, stdout);
             return PARSE_HELP;
         }
+        if (option == 'c' && options->config_file != NULL) {
+            fprintf(stderr, "suppressd %s: -c once only: %s or %s?\n", command->name,
+                    options->config_file, optarg);
+            return PARSE_BAD;
+        }
         if (option == 'c') {
             options->config_file = optarg;
         } else if (option == OPTION_SET) {
@@ -101,6 +106,11 @@ enum parse_result parse_options(const struct command *command,
             fprintf(stderr, "Try: suppressd %s --help\n", command->name);
             return PARSE_BAD;
         }
+    }
+    if (optind < argc && !command->takes_files) {
+        fprintf(stderr, "suppressd %s: what is %s for? Try: suppressd %s --help\n", command->name,
+                argv[optind], command->name);
+        return PARSE_BAD;
     }
     *first = optind;
     return PARSE_OK;

@@ -34,6 +34,7 @@ struct replay {
     int64_t newest_ms;
     uint64_t decisions;
     uint64_t letters;
+    uint64_t too_long;
     enum err failed;
     bool shows_progress;
     int64_t progress_due_ms;
@@ -118,7 +119,11 @@ static enum err replay_file(struct replay *replay,
         .context = replay, .observed = on_observed, .dead = on_dead, .seen = on_seen};
     struct span piece;
     enum err err;
-    while ((err = source_file_next(file, &piece, &replay->first_line)) == OK) {
+    while ((err = source_file_next(file, &piece, &replay->first_line)) == OK || err == ERR_FULL) {
+        if (err == ERR_FULL) {
+            replay->too_long++; /* said */
+            continue;
+        }
         intake_record(replay->intake, &source, piece, &sink);
         if (replay->failed != OK) {
             return replay->failed;
@@ -171,7 +176,7 @@ static void print_summary(const struct replay *replay)
             "%" PRIu64 " events: %" PRIu64 " for a recipient's record, %" PRIu64
             " left to the MTA, %" PRIu64 " ignored, %" PRIu64 " not taken; %" PRIu64 " decisions\n",
             counts->events, counts->routed, counts->harmless, counts->ignored,
-            counts->refused + counts->malformed, replay->decisions);
+            counts->refused + counts->malformed + replay->too_long, replay->decisions);
 }
 
 static enum err create(struct replay *replay, const struct config *config, uint32_t shard_count)
@@ -268,8 +273,10 @@ static int run_replay(const struct config *config,
         fflush(stdout);
         print_summary(&replay);
     }
+    const bool took_nothing =
+        replay.intake != NULL && intake_counts(replay.intake)->events == 0 && replay.letters > 0;
     destroy(&replay);
-    if (ferror(stdout)) {
+    if (err == OK && (took_nothing || ferror(stdout))) {
         return EXIT_FAILED;
     }
     return exit_code_of(err);
@@ -309,25 +316,29 @@ const struct command COMMAND_REPLAY = {
     .name = "replay",
     .summary = "decide on the events of files, without Kafka",
     .usage = "replay [-f FORMAT] [--shards N] [--until MS] [-c FILE] [--set KEY=VALUE]... FILE...",
-    .help = "Runs the events of files (- for standard input) through the same stages as the daemon "
-            "and\n"
-            "prints each decision as one JSON object a line, in order per key:\n\n"
-            "  "
-            "{\"action\":\"suppress\",\"key\":\"ana@example.com\",\"rule\":\"hard\",\"category\":"
-            "\"invalid_recipient\",\n"
-            "   \"expires_ms\":null,\"seq\":1795255212346,\"ts_ms\":1795255212346}\n\n"
-            "expires_ms is null for good; a release's rule says why. At the end what has lapsed by "
-            "the\n"
-            "newest event (or --until, if later) is released. What could not be taken is said on\n"
-            "standard error with file, line and reason.\n\n"
-            "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
-            "      --shards N        as many shards; the decisions are the same (default 1)\n"
-            "      --until MS        the input ends then, in ms since 1970 (default: its newest "
-            "event)\n"
-            "  -c, --config FILE     configuration, for policy and identity\n"
-            "      --set KEY=VALUE   overrides a key: policy.preset=careful, "
-            "policy.mailbox_scope=tenant,\n"
-            "                        policy.tenants.NAME=PRESET\n\n"
-            "Example: suppressd replay -f kumomta /var/log/kumomta/*.ndjson > decisions.ndjson\n",
+    .help =
+        "Runs the events of files (- for standard input) through the same stages as the daemon "
+        "and\n"
+        "prints each decision as one JSON object a line, in order per key:\n\n"
+        "  "
+        "{\"action\":\"suppress\",\"key\":\"ana@example.com\",\"rule\":\"hard\",\"category\":"
+        "\"invalid_recipient\",\n"
+        "   \"expires_ms\":null,\"seq\":1795255212346,\"ts_ms\":1795255212346}\n\n"
+        "expires_ms is null for good; a release's rule says why. At the end what has lapsed by "
+        "the\n"
+        "newest event (or --until, if later) is released. What could not be taken is said on\n"
+        "standard error with file, line and reason.\n\n"
+        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
+        "      --shards N        as many shards; the decisions are the same (default 1)\n"
+        "      --until MS        the input ends then, in ms since 1970 (default: its newest "
+        "event)\n"
+        "  -c, --config FILE     configuration, for policy and identity\n"
+        "      --set KEY=VALUE   overrides a key: policy.preset=careful, "
+        "policy.mailbox_scope=tenant,\n"
+        "                        policy.tenants.NAME=PRESET\n\n"
+        "Exit code: 0, also if some records were not taken; 1 if none could be read: the "
+        "format?\n\n"
+        "Example: zstdcat /var/log/kumomta/* | suppressd replay -f kumomta - > decisions.ndjson\n",
+    .takes_files = true,
     .run = run,
 };

@@ -15,6 +15,9 @@
 
 enum { READ_SIZE = 1024 * 1024, BUFFER_SIZE = DECODE_RECORD_SIZE_MAX + READ_SIZE };
 
+/* Some editors put it in front. */
+#define BYTE_ORDER_MARK SPAN("\xef\xbb\xbf")
+
 struct source_file {
     const char *path;
     int fd;
@@ -107,11 +110,21 @@ static void forget_given(struct source_file *file)
 
 static void look_at_beginning(struct source_file *file)
 {
-    const struct span text = span_trim((struct span){file->buffer, file->filled});
+    struct span text = span_trim((struct span){file->buffer, file->filled});
+    if (span_starts(text, BYTE_ORDER_MARK)) {
+        text = span_trim(
+            (struct span){text.data + BYTE_ORDER_MARK.size, text.size - BYTE_ORDER_MARK.size});
+    }
     if (text.size > 0) {
         file->is_begun = true;
         file->is_array = text.data[0] == '[';
     }
+}
+
+/* A small file does: then an event may also stand in several lines. */
+static bool comes_whole(const struct source_file *file)
+{
+    return file->size > 0 && file->size <= DECODE_RECORD_SIZE_MAX;
 }
 
 /* The bytes of the buffer that make a piece, 0: more must be read. */
@@ -123,11 +136,32 @@ static size_t piece_size(struct source_file *file)
     if (file->at_end) {
         return file->filled;
     }
-    if (file->is_array || !file->is_begun) {
+    if (file->is_array || !file->is_begun || comes_whole(file)) {
         return 0;
     }
     const char *newline = memrchr(file->buffer, '\n', file->filled);
     return newline == NULL ? 0 : (size_t)(newline - file->buffer) + 1;
+}
+
+/* Says so, and forgets the line (the rest of an array): the next call goes on behind it. */
+static enum err skip_too_long(struct source_file *file)
+{
+    fprintf(stderr,
+            "suppressd: %s:%llu: longer than a record may be (%d bytes): not taken; split it, one "
+            "event a line\n",
+            file->path, (unsigned long long)file->line, DECODE_RECORD_SIZE_MAX);
+    for (;;) {
+        const char *newline = file->is_array ? NULL : memchr(file->buffer, '\n', file->filled);
+        file->given = newline == NULL ? file->filled : (size_t)(newline - file->buffer) + 1;
+        if (newline != NULL || file->at_end) {
+            return ERR_FULL;
+        }
+        forget_given(file);
+        const enum err err = read_more(file);
+        if (err != OK) {
+            return err;
+        }
+    }
 }
 
 enum err source_file_next(struct source_file *file, struct span *piece, uint64_t *first_line)
@@ -142,11 +176,7 @@ enum err source_file_next(struct source_file *file, struct span *piece, uint64_t
             return OK;
         }
         if (file->filled > DECODE_RECORD_SIZE_MAX) {
-            fprintf(stderr,
-                    "suppressd: %s:%llu: longer than a record may be (%d bytes); split it, one "
-                    "event a line\n",
-                    file->path, (unsigned long long)file->line, DECODE_RECORD_SIZE_MAX);
-            return ERR_FULL;
+            return skip_too_long(file);
         }
         const enum err err = read_more(file);
         if (err != OK) {

@@ -18,7 +18,7 @@ void source_file_close(struct source_file **file);
 
 /* The next piece, borrowed until the next call; *first_line is the number of its first line,
  * from 1. ERR_NOT_FOUND at the end; ERR_FULL: a line, or the array, is longer than a record may be
- * (said); ERR_IO (said). */
+ * (said): call again for what follows; ERR_IO (said). */
 MUST_USE enum err source_file_next(struct source_file *file,
                                    struct span *piece,
                                    uint64_t *first_line);
