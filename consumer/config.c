@@ -25,6 +25,8 @@ enum {
     MAX_POLL_INTERVAL_MS = 120000, /* but not less than a session, as io_kafka sets it */
     HEARTBEATS_PER_SESSION = 10,
     RESTORE_SLICE_MS = 5000, /* a worker that restores polls at least this often */
+    COMMIT_EXTRA_MS =
+        30000, /* a commit's worst case beyond two transaction times: a new producer */
 };
 
 /* Properties of the client that are ours, with what to do instead. */
@@ -624,8 +626,8 @@ static void check_times(struct reading *r)
          "may not be longer than kafka.max.poll.interval.ms"},
         {heartbeat_ms * 3 <= session_ms, "session.timeout",
          "must be at least three times kafka.heartbeat.interval.ms"},
-        {config->watchdog_timeout_ms > transaction_ms + CONFIG_BROKER_SWEEP_MS, "watchdog.timeout",
-         "must be more than 10 s longer than transaction.timeout, or it ends "
+        {config->watchdog_timeout_ms > 2 * transaction_ms + COMMIT_EXTRA_MS, "watchdog.timeout",
+         "must be more than twice transaction.timeout and 30 s, or it ends "
          "processes that only wait for the broker"},
     };
     for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++) {

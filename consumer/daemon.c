@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 300, WATCHDOG_EXIT_CODE = 70 };
+enum {
+    NAME_SIZE = 300,
+    WATCHDOG_EXIT_CODE = 70,
+    STOP_TIMEOUT_MS = 9000, /* supervisors kill after 10 s */
+};
 
 /* One worker thread and what it was made of. */
 struct member {
@@ -241,11 +245,23 @@ void daemon_log_status(const struct daemon *daemon)
     }
 }
 
-static enum err end_member(struct member *member)
+/* Does not return where the worker has not ended by then: what it had not committed will be read
+ * again, so nothing is lost by leaving. */
+static void join_member(struct member *member, int64_t deadline_mono_ms)
+{
+    const struct timespec deadline = {deadline_mono_ms / 1000, deadline_mono_ms % 1000 * 1000000};
+    if (pthread_clockjoin_np(member->thread, NULL, CLOCK_MONOTONIC, &deadline) != 0) {
+        log_error("worker has not ended in time, the process ends without it worker=%s",
+                  member->name);
+        _exit(WATCHDOG_EXIT_CODE);
+    }
+}
+
+static enum err end_member(struct member *member, int64_t deadline_mono_ms)
 {
     enum err err = OK;
     if (member->is_started) {
-        pthread_join(member->thread, NULL);
+        join_member(member, deadline_mono_ms);
         const int ended = atomic_load_explicit(&member->ended, memory_order_acquire);
         err = (enum err)(ended - 1);
     }
@@ -261,8 +277,9 @@ enum err daemon_stop(struct daemon **daemon)
     enum err err = OK;
     *daemon = NULL;
     atomic_store_explicit(&d->stop, true, memory_order_relaxed);
+    const int64_t deadline_mono_ms = mono_ms() + STOP_TIMEOUT_MS;
     for (size_t i = 0; i < d->member_count; i++) {
-        const enum err member_err = end_member(&d->members[i]);
+        const enum err member_err = end_member(&d->members[i], deadline_mono_ms);
         err = err == OK ? member_err : err;
     }
     free(d->members);

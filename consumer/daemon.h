@@ -24,7 +24,8 @@ MUST_USE enum err daemon_start(const struct config *config,
  * process with code 70. */
 enum err daemon_check(struct daemon *daemon);
 
-/* Ends the workers (each commits and leaves) and frees everything. The first refusal of a worker,
+/* Ends the workers (each commits and leaves) and frees everything, or, where a worker does not end
+ * within 9 s, the process (code 70). The first refusal of a worker,
  * or OK. */
 enum err daemon_stop(struct daemon **daemon);
 

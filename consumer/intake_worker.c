@@ -15,11 +15,19 @@
 #include "state/block.h"
 
 enum {
+    POLL_MAX = 2048,
     COMMITTED_TIMEOUT_MS = 200,
-    RANGE_TIMEOUT_MS = 2000,
+    RANGE_TIMEOUT_MS = 1000,
+    COMPLAINT_INTERVAL_MS = 10000,
     /* a block under so many observations costs the shard more than the wait is worth */
     OBSERVATIONS_PER_BLOCK_MIN = 64,
     CLOCK_SKEW_MS = 3600000,
+};
+
+/* Offsets that a partition holds. */
+struct range {
+    int64_t begin;
+    int64_t end;
 };
 
 /* One shard's block in the making; its memory is a piece of the outbox once it is full. */
@@ -36,9 +44,11 @@ struct intake_role {
     struct worker *worker;    /* while a message is applied */
     uint64_t observations;    /* in this transaction */
     uint64_t blocks;
+    size_t open_bytes; /* in blocks that are not yet in the outbox */
     uint64_t tombstones;
     struct intake_counts settled; /* at the last commit: what came after is undone by an abort */
     struct intake_totals totals;
+    long long beyond_logged_ms;
     /* the record that is being applied */
     const struct io_message *message;
     const struct input_topic *topic;
@@ -105,25 +115,33 @@ static void send_block(struct intake_role *role, uint32_t shard)
         .value = outbox_copy(outbox, block_end(&packing->block)),
     };
     outbox_add(outbox, &record, NULL, 0);
+    role->open_bytes -= record.value.size;
     packing->is_open = false;
     role->blocks++;
+}
+
+static void open_block(struct intake_role *role, struct packing *packing)
+{
+    block_begin(&packing->block, packing->memory, role->process->secret->check);
+    packing->is_open = true;
+    role->open_bytes += packing->block.out.size;
 }
 
 static void on_observed(void *context, uint32_t shard, const struct observation *observation)
 {
     struct intake_role *role = context;
     struct packing *packing = &role->packings[shard];
-    const uint64_t check = role->process->secret->check;
     if (!packing->is_open) {
-        block_begin(&packing->block, packing->memory, check);
-        packing->is_open = true;
+        open_block(role, packing);
     }
+    size_t size_before = packing->block.out.size;
     if (!block_add(&packing->block, observation)) {
         send_block(role, shard);
-        block_begin(&packing->block, packing->memory, check);
-        packing->is_open = true;
+        open_block(role, packing);
+        size_before = packing->block.out.size;
         CHECK(block_add(&packing->block, observation));
     }
+    role->open_bytes += packing->block.out.size - size_before;
     role->observations++;
 }
 
@@ -137,37 +155,59 @@ static void on_dead(void *context, const struct dead_letter *letter)
 
 /* --- the role ------------------------------------------------------------------------------- */
 
-/* Nothing committed yet: from input.start. Trimmed below what is committed: the loss is counted,
- * said, and it goes on. */
+/* The offset to begin at: the committed one, if the topic still has it. Nothing committed yet: from
+ * input.start. Trimmed below what is committed: the loss is counted, said, and it goes on. Ends
+ * before what is committed: nobody can tell what was there, so it waits for an operator. */
+static enum err find_start(struct intake_role *role,
+                           const struct held *held,
+                           const struct range *range,
+                           int64_t *next)
+{
+    const char *topic = role->process->inputs[held->partition.topic].name;
+    if (*next < 0) {
+        *next = role->process->start_at_latest ? range->end : range->begin;
+    } else if (*next < range->begin) {
+        log_error("input was deleted before it was read: events are lost topic=%s "
+                  "partition=%" PRId32 " records=%" PRId64 " from=%" PRId64 " to=%" PRId64,
+                  topic, held->partition.partition, range->begin - *next, *next, range->begin);
+        *next = range->begin;
+    } else if (*next > range->end) {
+        log_line_limited(LOG_ERROR, &role->beyond_logged_ms, COMPLAINT_INTERVAL_MS,
+                         "the committed offset lies beyond the end of the input; was the topic "
+                         "truncated, or the offset set? Set the group's offset to where reading "
+                         "should go on topic=%s partition=%" PRId32 " committed=%" PRId64
+                         " end=%" PRId64,
+                         topic, held->partition.partition, *next, range->end);
+        return ERR_TIMEOUT;
+    }
+    return OK;
+}
+
 static enum err prepare(void *context, struct worker *worker, struct held *held)
 {
     struct intake_role *role = context;
     struct io *io = worker_io(worker);
-    int64_t next;
-    int64_t begin;
-    int64_t end;
-    worker_set_activity(worker, WORKER_WAITING);
-    enum err err = io->ops->committed(io, held->partition, &next, COMMITTED_TIMEOUT_MS);
+    struct range range;
+    int64_t committed;
+    enum err err = io->ops->committed(io, held->partition, &committed, COMMITTED_TIMEOUT_MS);
     if (err == OK) {
-        err = io->ops->input_range(io, held->partition, &begin, &end, RANGE_TIMEOUT_MS);
+        err = io->ops->input_range(io, held->partition, &range.begin, &range.end, RANGE_TIMEOUT_MS);
     }
-    worker_set_activity(worker, WORKER_POLLING);
+    int64_t next = committed;
+    if (err == OK) {
+        err = find_start(role, held, &range, &next);
+    }
     if (err != OK) {
         return err;
     }
-    const char *topic = role->process->inputs[held->partition.topic].name;
-    if (next < 0) {
-        next = role->process->start_at_latest ? end : begin;
-    } else if (next < begin) {
-        log_error(
-            "input was deleted before it was read: events are lost topic=%s partition=%" PRId32
-            " records=%" PRId64 " from=%" PRId64 " to=%" PRId64,
-            topic, held->partition.partition, begin - next, next, begin);
-        held->own = (void *)(uintptr_t)(begin - next); /* counted once it is committed */
-        next = begin;
-    }
+    held->own =
+        (void *)(uintptr_t)(committed >= 0 ? next - committed : 0); /* lost, once committed */
     held->committed = next;
     held->next = next;
+    if (committed < 0) {
+        worker_touch(worker,
+                     held); /* "latest" is now, also if we begin anew before the first event */
+    }
     return worker_start_held(worker, held);
 }
 
@@ -215,6 +255,12 @@ static enum err tend(void *context, struct worker *worker, struct held *held)
     return OK;
 }
 
+static size_t pending(void *context)
+{
+    const struct intake_role *role = context;
+    return role->open_bytes;
+}
+
 static void finish(void *context, struct worker *worker)
 {
     struct intake_role *role = context;
@@ -243,6 +289,7 @@ static void begin_transaction(struct intake_role *role)
     }
     role->observations = 0;
     role->blocks = 0;
+    role->open_bytes = 0;
     role->tombstones = 0;
     role->settled = *intake_counts(role->intake);
 }
@@ -290,9 +337,11 @@ static void drop(void *context, struct held *held)
 const struct role_ops *intake_role_ops(void)
 {
     static const struct role_ops OPS = {
+        .poll_max = POLL_MAX,
         .prepare = prepare,
         .apply = apply,
         .tend = tend,
+        .pending = pending,
         .finish = finish,
         .wants_more = wants_more,
         .committed = committed,

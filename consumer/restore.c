@@ -7,11 +7,14 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "consumer/worker.h"
 
 enum {
     COMMITTED_TIMEOUT_MS = 200,
-    RANGE_TIMEOUT_MS = 2000,
-    READ_TIMEOUT_MS = 100,
+    RANGE_TIMEOUT_MS = 1000,
+    READ_TIMEOUT_MS = 50,
+    STEP_MS = 100,
+    PROGRESS_INTERVAL_MS = 10000,
     READ_MESSAGES_MAX = 1024,
     /* another owner may have gone on while we read: then its newer state and offset follow */
     REREADS_MAX = 5,
@@ -22,6 +25,7 @@ struct restore restore_begin(struct io_partition events, uint16_t changelog_topi
     return (struct restore){
         .events = events,
         .changelog = {changelog_topic, events.partition},
+        .told_ms = mono_ms(),
     };
 }
 
@@ -33,7 +37,7 @@ void restore_abandon(struct restore *restore, struct io *io)
     }
 }
 
-static enum err open_log(struct restore *restore, struct io *io, struct shard *shard)
+static enum err open_log(struct restore *restore, struct io *io)
 {
     int64_t begin;
     enum err err =
@@ -45,13 +49,20 @@ static enum err open_log(struct restore *restore, struct io *io, struct shard *s
     if (err != OK) {
         return err;
     }
-    restore->position = restore->position > begin ? restore->position : begin;
+    if (begin > restore->position) {
+        log_error(
+            "the changelog was trimmed: what lies below its beginning is lost. Was it ever set to "
+            "delete, or were records deleted? Restore it from a backup, or delete the changelog, "
+            "the events and the group's offsets to begin anew partition=%" PRId32 " begin=%" PRId64
+            " wanted=%" PRId64,
+            restore->events.partition, begin, restore->position);
+        return ERR_REFUSED;
+    }
     err = io->ops->log_open(io, restore->changelog, restore->position);
     if (err != OK) {
         return err;
     }
     restore->is_reading = true;
-    (void)shard;
     return OK;
 }
 
@@ -170,17 +181,32 @@ static enum err check_progress(struct restore *restore,
                   "Set the group's offset back to the state's");
 }
 
+static void tell_progress(struct restore *restore)
+{
+    log_line_limited(LOG_INFO, &restore->told_ms, PROGRESS_INTERVAL_MS,
+                     "restoring partition=%" PRId32 " records=%" PRIu64 " at=%" PRId64
+                     " of=%" PRId64,
+                     restore->events.partition, restore->records, restore->position, restore->end);
+}
+
 enum err restore_step(struct restore *restore, struct io *io, struct shard *shard, int64_t *next)
 {
     if (!restore->is_reading) {
-        const enum err err = open_log(restore, io, shard);
+        const enum err err = open_log(restore, io);
         if (err != OK) {
             return err;
         }
     }
-    if (restore->position < restore->end) {
+    const int64_t until_ms = mono_ms() + STEP_MS;
+    while (restore->position < restore->end) {
         const enum err err = read_some(restore, io, shard);
-        return err == OK ? ERR_TIMEOUT : err;
+        if (err != OK) {
+            return err;
+        }
+        tell_progress(restore);
+        if (mono_ms() >= until_ms && restore->position < restore->end) {
+            return ERR_TIMEOUT;
+        }
     }
     restore_abandon(restore, io);
     return check_progress(restore, io, shard, next);

@@ -23,6 +23,7 @@ struct restore {
     uint64_t records;
     bool is_reading;
     int rereads; /* of the committed offset, since the state did not agree */
+    long long told_ms;
 };
 
 struct restore restore_begin(struct io_partition events, uint16_t changelog_topic);

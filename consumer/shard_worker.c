@@ -19,6 +19,8 @@
 enum {
     PREFETCH =
         32, /* observations ahead: their cache lines arrive while the ones before are applied */
+    POLL_MAX = 32,      /* blocks, of up to BLOCK_SIZE_MAX bytes */
+    CHANGE_SIZE = 128,  /* of a changelog record, about */
     SWEEP_SLOTS = 4096, /* a cycle */
     PURGE_INTERVAL_MS = 60000,
     LIMIT_LOG_INTERVAL_MS = 60000,
@@ -46,7 +48,7 @@ struct shard_role {
     struct counts counts; /* of this transaction */
     struct shard_totals totals;
     long long limit_logged_ms;
-    int32_t reading; /* the partition that the io's one log reader was opened for last */
+    const struct own *reading; /* who has the io's one log reader, or NULL */
     /* while a message is applied */
     struct worker *worker;
 };
@@ -244,6 +246,25 @@ static void purge_when_due(struct worker *worker, struct held *held)
     worker_io(worker)->ops->purge(worker_io(worker), held->partition, held->committed);
 }
 
+static void drop(void *context, struct held *held)
+{
+    struct shard_role *role = context;
+    struct own *own = held->own;
+    if (own != NULL) {
+        role->reading = role->reading == own ? NULL : role->reading;
+        shard_destroy(&own->shard);
+        free(own);
+        held->own = NULL;
+    }
+}
+
+/* Other shards may have left the process. */
+static bool has_room_again(const struct shard_role *role)
+{
+    const struct memory_budget *budget = role->process->budget;
+    return atomic_load_explicit(&budget->used, memory_order_relaxed) < budget->limit / 4 * 3;
+}
+
 static enum err tend(void *context, struct worker *worker, struct held *held)
 {
     struct shard_role *role = context;
@@ -255,7 +276,11 @@ static enum err tend(void *context, struct worker *worker, struct held *held)
                          "restart used=%zu limit=%zu",
                          atomic_load_explicit(&role->process->budget->used, memory_order_relaxed),
                          role->process->budget->limit);
-        worker_set_activity(worker, WORKER_PAUSED);
+        if (has_room_again(role)) {
+            drop(role, held);
+            held->state =
+                HELD_WAITING; /* restored anew: what was undone at the limit is read again */
+        }
         return OK;
     }
     purge_when_due(worker, held);
@@ -310,6 +335,17 @@ static void finish(void *context, struct worker *worker)
     }
 }
 
+static size_t pending(void *context)
+{
+    const struct shard_role *role = context;
+    size_t dirty = 0;
+    for (size_t i = 0; role->worker != NULL && i < worker_held_count(role->worker); i++) {
+        const struct own *own = worker_held(role->worker, i)->own;
+        dirty += own == NULL ? 0 : shard_dirty_count(own->shard);
+    }
+    return dirty * CHANGE_SIZE;
+}
+
 static bool wants_more(void *context)
 {
     (void)context;
@@ -331,21 +367,27 @@ static void settle_counts(struct shard_role *role)
     role->counts = (struct counts){0};
 }
 
+static void count_records(struct shard_role *role, struct worker *worker)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i < worker_held_count(worker); i++) {
+        const struct own *own = worker_held(worker, i)->own;
+        records += own == NULL ? 0 : store_count(shard_store(own->shard));
+    }
+    atomic_store_explicit(&role->totals.records, records, memory_order_relaxed);
+}
+
 static void committed(void *context, struct worker *worker)
 {
     struct shard_role *role = context;
-    uint64_t records = 0;
     for (size_t i = 0; i < worker_held_count(worker); i++) {
-        struct held *held = worker_held(worker, i);
-        struct own *own = held->own;
+        const struct held *held = worker_held(worker, i);
+        const struct own *own = held->own;
         if (held->touched) {
             shard_commit(own->shard, held->next);
         }
-        if (own != NULL) {
-            records += store_count(shard_store(own->shard));
-        }
     }
-    atomic_store_explicit(&role->totals.records, records, memory_order_relaxed);
+    count_records(role, worker);
     settle_counts(role);
 }
 
@@ -378,29 +420,31 @@ static enum err begin_restore(struct shard_role *role, struct held *held)
     own->restore = restore_begin(held->partition, SHARD_CHANGELOG);
     own->purge_due_mono_ms = mono_ms() + PURGE_INTERVAL_MS;
     held->own = own;
-    held->state = HELD_RESTORING;
     return OK;
 }
 
+/* One shard reads the changelog at a time. */
 static enum err prepare(void *context, struct worker *worker, struct held *held)
 {
     struct shard_role *role = context;
+    enum err err = OK;
     if (held->own == NULL) {
-        const enum err err = begin_restore(role, held);
-        if (err != OK) {
-            return err;
-        }
+        err = begin_restore(role, held);
     }
     struct own *own = held->own;
-    if (own->restore.is_reading && role->reading != held->partition.partition) {
-        own->restore.is_reading = false; /* another has taken the log reader: begin where it was */
+    if (err == OK && role->reading != NULL && role->reading != own) {
+        return ERR_TIMEOUT;
     }
-    role->reading = held->partition.partition;
-    worker_set_activity(worker, own->restore.is_reading ? WORKER_RESTORING : WORKER_WAITING);
-    const enum err err = restore_step(&own->restore, worker_io(worker), own->shard, &held->next);
-    worker_set_activity(worker, WORKER_POLLING);
+    if (err == OK) {
+        err = restore_step(&own->restore, worker_io(worker), own->shard, &held->next);
+        role->reading = own->restore.is_reading ? own : NULL;
+        held->state = own->restore.is_reading ? HELD_RESTORING : HELD_WAITING;
+    }
     if (err == ERR_FULL) {
-        restore_abandon(&own->restore, worker_io(worker));
+        if (own != NULL) {
+            restore_abandon(&own->restore, worker_io(worker));
+            role->reading = NULL;
+        }
         held->state = HELD_FULL;
         return OK;
     }
@@ -409,26 +453,18 @@ static enum err prepare(void *context, struct worker *worker, struct held *held)
     }
     held->committed = held->next;
     own->purged = held->next;
+    count_records(role, worker);
     return worker_start_held(worker, held);
-}
-
-static void drop(void *context, struct held *held)
-{
-    struct own *own = held->own;
-    (void)context;
-    if (own != NULL) {
-        shard_destroy(&own->shard);
-        free(own);
-        held->own = NULL;
-    }
 }
 
 const struct role_ops *shard_role_ops(void)
 {
     static const struct role_ops OPS = {
+        .poll_max = POLL_MAX,
         .prepare = prepare,
         .apply = apply,
         .tend = tend,
+        .pending = pending,
         .finish = finish,
         .wants_more = wants_more,
         .committed = committed,

@@ -6,7 +6,9 @@
  *   - memory is undone only when nothing of the transaction can have happened (IO_ABORTED); a
  * commit in doubt is never undone: everything is dropped and restored;
  *   - a message is applied only if it is the next of its partition (the gate): seeks may misbehave,
- * this does not.
+ *     this does not;
+ *   - a transaction is bounded: what a poll brought beyond the bound waits in the batch, and what is
+ *     aborted again is halved, down to one message.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,9 +22,11 @@
 
 enum {
     POLL_MS = 20,
-    POLL_MESSAGES_MAX = 2048,
     ABORTS_IN_A_ROW_MAX = 8,
     ABORT_PAUSE_MS = 50,
+    PAUSE_SLICE_MS = 50,
+    PREPARE_PAUSE_MS = 200, /* before a partition that was not ready is asked for again */
+    PREPARE_REST_FACTOR = 5,
     REOPEN_PAUSE_FIRST_MS = 100,
     REOPEN_PAUSE_MAX_MS = 10000,
     FENCED_WINDOW_MS = 120000,
@@ -34,14 +38,18 @@ struct worker {
     const struct role_ops *ops;
     void *role;
     struct worker_status status;
+    const atomic_bool *stop;
 
     struct io *io;
     struct outbox *outbox;
     struct held held[WORKER_PARTITIONS_MAX];
     size_t held_count;
 
-    struct io_message batch[WORKER_BATCH_MAX]; /* applied, not yet committed */
+    /* what was polled and is not yet committed: the first `applied` are in this transaction */
+    struct io_message batch[WORKER_BATCH_MAX];
     size_t batch_count;
+    size_t applied;
+    size_t applied_max;     /* messages a transaction takes; less after aborts in a row */
     int64_t cycle_start_ms; /* 0: nothing was applied or touched since the last commit */
     bool has_backlog;
 
@@ -147,8 +155,16 @@ static void pause_ms(const struct worker *worker, int64_t ms)
         worker->config.pause(ms);
         return;
     }
-    const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
+    const struct timespec slice = {0, PAUSE_SLICE_MS * 1000000L};
+    for (; ms > 0 && !*worker->stop; ms -= PAUSE_SLICE_MS) {
+        nanosleep(&slice, NULL);
+    }
+}
+
+static void refuse(struct worker *worker, enum err err)
+{
+    worker->refusal = err;
+    worker->is_spent = true;
 }
 
 /* --- what is ours --------------------------------------------------------------------------- */
@@ -184,19 +200,18 @@ static void on_assigned(void *context, const struct io_partition *partitions, si
 {
     struct worker *worker = context;
     for (size_t i = 0; i < n; i++) {
-        CHECK(worker->held_count < WORKER_PARTITIONS_MAX);
         CHECK(find_held(worker, partitions[i]) == NULL);
+        if (worker->held_count == WORKER_PARTITIONS_MAX) {
+            log_error("more than %d partitions for one worker: run more workers worker=%s",
+                      WORKER_PARTITIONS_MAX, worker->config.io.worker);
+            refuse(worker, ERR_REFUSED);
+            return;
+        }
         worker->held[worker->held_count++] = (struct held){.partition = partitions[i]};
     }
 }
 
 /* --- apply ---------------------------------------------------------------------------------- */
-
-static void refuse(struct worker *worker, enum err err)
-{
-    worker->refusal = err;
-    worker->is_spent = true;
-}
 
 void worker_touch(struct worker *worker, struct held *held)
 {
@@ -215,13 +230,17 @@ static void undo(struct worker *worker)
         worker->held[i].next = worker->held[i].committed;
         worker->held[i].touched = false;
     }
+    worker->applied = 0;
     worker->cycle_start_ms = 0;
 }
 
-static void release_batch(struct worker *worker)
+/* The first n messages are done with. */
+static void release_first(struct worker *worker, size_t n)
 {
-    worker->io->ops->release(worker->io, worker->batch, worker->batch_count);
-    worker->batch_count = 0;
+    worker->io->ops->release(worker->io, worker->batch, n);
+    worker->batch_count -= n;
+    memmove(worker->batch, worker->batch + n, worker->batch_count * sizeof(worker->batch[0]));
+    worker->applied = 0;
 }
 
 /* The memory limit was met within a transaction: back to the last commit, and rest there. Nothing
@@ -229,7 +248,7 @@ static void release_batch(struct worker *worker)
 static void rest_at_limit(struct worker *worker)
 {
     undo(worker);
-    release_batch(worker);
+    release_first(worker, worker->batch_count);
     for (size_t i = 0; i < worker->held_count; i++) {
         struct held *held = &worker->held[i];
         if (held->state == HELD_RUNNING) {
@@ -263,22 +282,40 @@ static bool apply(struct worker *worker, const struct io_message *message)
     return false;
 }
 
-/* After an undo: the retained messages of the partitions that are still ours, once more. */
-static void apply_again(struct worker *worker)
-{
-    for (size_t i = 0; i < worker->batch_count; i++) {
-        if (!apply(worker, &worker->batch[i])) {
-            return;
-        }
-    }
-}
-
-/* --- commit --------------------------------------------------------------------------------- */
-
 static bool is_touched(const struct worker *worker)
 {
     return worker->cycle_start_ms != 0;
 }
+
+/* Has the transaction as much as one may have? */
+static bool is_full(const struct worker *worker)
+{
+    return is_touched(worker) &&
+           (worker->applied >= worker->applied_max ||
+            outbox_bytes(worker->outbox) + worker->ops->pending(worker->role) >=
+                WORKER_TRANSACTION_BYTES_MAX);
+}
+
+static bool has_more(const struct worker *worker)
+{
+    return worker->applied < worker->batch_count;
+}
+
+/* What waits in the batch, as far as the transaction takes it. */
+static void apply_what_waits(struct worker *worker)
+{
+    while (has_more(worker) && !is_full(worker)) {
+        if (!apply(worker, &worker->batch[worker->applied])) {
+            return;
+        }
+        worker->applied++;
+    }
+    if (!is_touched(worker)) {
+        release_first(worker, worker->applied); /* nothing of it was for us */
+    }
+}
+
+/* --- commit --------------------------------------------------------------------------------- */
 
 static size_t collect_offsets(const struct worker *worker, struct io_offset *offsets)
 {
@@ -300,10 +337,13 @@ static void settle(struct worker *worker)
         worker->held[i].committed = worker->held[i].next;
         worker->held[i].touched = false;
     }
-    count(&worker->status.messages, worker->batch_count);
+    count(&worker->status.messages, worker->applied);
     count(&worker->status.transactions, 1);
-    release_batch(worker);
+    release_first(worker, worker->applied);
     worker->cycle_start_ms = 0;
+    if (worker->applied_max < WORKER_BATCH_MAX) {
+        worker->applied_max *= 2;
+    }
 }
 
 /* One attempt. After IO_ABORTED memory is as at the last commit, and the batch is still there. */
@@ -328,9 +368,6 @@ static enum io_result commit_once(struct worker *worker)
         undo(worker);
         break;
     case IO_FATAL:
-        worker->is_fenced = true;
-        worker->is_spent = true;
-        break;
     case IO_DOUBT:
         worker->is_spent = true;
         break;
@@ -338,7 +375,9 @@ static enum io_result commit_once(struct worker *worker)
     return result;
 }
 
-/* Until it is committed, or the io is spent. */
+/* Until it is committed, or the io is spent. What is aborted for the second time in a row is tried
+ * by halves: it may be too much for the time that a transaction has. Told to stop, one try is
+ * enough: what is not committed will be read again. */
 static void commit(struct worker *worker)
 {
     for (int i = 0; is_touched(worker) && !worker->is_spent; i++) {
@@ -348,10 +387,15 @@ static void commit(struct worker *worker)
             worker->is_spent = true;
             return;
         }
-        if (commit_once(worker) == IO_ABORTED) {
-            pause_ms(worker, (int64_t)ABORT_PAUSE_MS * i);
-            apply_again(worker);
+        const size_t tried = worker->applied;
+        if (commit_once(worker) != IO_ABORTED || *worker->stop) {
+            return;
         }
+        if (i > 0) {
+            worker->applied_max = tried > 1 ? tried / 2 : 1;
+        }
+        pause_ms(worker, (int64_t)ABORT_PAUSE_MS * i);
+        apply_what_waits(worker);
     }
 }
 
@@ -367,6 +411,7 @@ static void release_what_is_not_ours(struct worker *worker)
         }
     }
     worker->batch_count = kept;
+    worker->applied = 0; /* settled or undone, or nothing of it was touched */
 }
 
 static void on_revoked(void *context, const struct io_partition *partitions, size_t n, bool lost)
@@ -387,7 +432,7 @@ static void on_revoked(void *context, const struct io_partition *partitions, siz
     }
     release_what_is_not_ours(worker);
     if (!worker->is_spent) {
-        apply_again(worker);
+        apply_what_waits(worker);
     }
 }
 
@@ -398,8 +443,8 @@ static bool is_due(const struct worker *worker)
     if (!is_touched(worker)) {
         return false;
     }
-    if (worker->batch_count > WORKER_BATCH_MAX - POLL_MESSAGES_MAX ||
-        outbox_bytes(worker->outbox) >= WORKER_OUTBOX_MAX) {
+    if (is_full(worker) || has_more(worker) ||
+        worker->batch_count + worker->ops->poll_max > WORKER_BATCH_MAX) {
         return true;
     }
     const int64_t age_ms = mono_ms() - worker->cycle_start_ms;
@@ -410,13 +455,25 @@ static bool is_due(const struct worker *worker)
     return !may_go_on || age_ms >= WORKER_CYCLE_MAX_MS;
 }
 
+static bool is_restoring(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->held_count; i++) {
+        if (worker->held[i].state == HELD_RESTORING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void poll_and_apply(struct worker *worker)
 {
     struct io_message *messages = &worker->batch[worker->batch_count];
+    const size_t poll_max = worker->ops->poll_max;
     const int64_t before_ms = mono_ms();
-    const int n = worker->io->ops->poll(worker->io, messages, POLL_MESSAGES_MAX, POLL_MS);
+    CHECK(worker->batch_count + poll_max <= WORKER_BATCH_MAX);
+    const int n =
+        worker->io->ops->poll(worker->io, messages, poll_max, is_restoring(worker) ? 0 : POLL_MS);
     if (n < 0) {
-        worker->is_fenced = true;
         worker->is_spent = true;
         return;
     }
@@ -425,41 +482,36 @@ static void poll_and_apply(struct worker *worker)
     if (messages != &worker->batch[worker->batch_count]) {
         memmove(&worker->batch[worker->batch_count], messages, (size_t)n * sizeof(*messages));
     }
-    worker->has_backlog = n == POLL_MESSAGES_MAX || (n > 0 && mono_ms() - before_ms < POLL_MS / 4);
-    const size_t first = worker->batch_count;
+    worker->has_backlog = (size_t)n == poll_max || (n > 0 && mono_ms() - before_ms < POLL_MS / 4);
     worker->batch_count += (size_t)n;
-    if (worker->is_spent) {
-        return; /* by a callback within poll() */
-    }
-    for (size_t i = first; i < worker->batch_count; i++) {
-        if (!apply(worker, &worker->batch[i])) {
-            return;
-        }
-    }
-    if (!is_touched(worker)) {
-        release_batch(worker); /* nothing of it was for us */
+    if (!worker->is_spent) { /* by a callback within poll() */
+        apply_what_waits(worker);
     }
 }
 
-/* Partitions that are not read yet: one bounded step for the first of them. */
+/* Partitions that are not read yet: one bounded step for each that may be asked. One that is not
+ * ready (it has no leader, its offset is not stable) keeps no other waiting. */
 static void prepare(struct worker *worker)
 {
     for (size_t i = 0; i < worker->held_count && !worker->is_spent; i++) {
         struct held *held = &worker->held[i];
-        if (held->state != HELD_WAITING && held->state != HELD_RESTORING) {
+        if ((held->state != HELD_WAITING && held->state != HELD_RESTORING) ||
+            mono_ms() < held->not_before_mono_ms) {
             continue;
         }
+        const int64_t before_ms = mono_ms();
         const enum err err = worker->ops->prepare(worker->role, worker, held);
         beat(worker);
-        if (err == ERR_REFUSED) {
+        if (err == ERR_TIMEOUT && held->state == HELD_WAITING) {
+            /* what took long (no leader) is asked for more seldom: others are read meanwhile */
+            held->not_before_mono_ms =
+                mono_ms() + PREPARE_PAUSE_MS + (mono_ms() - before_ms) * PREPARE_REST_FACTOR;
+        } else if (err == ERR_REFUSED) {
             refuse(worker, err);
         } else if (err != OK && err != ERR_TIMEOUT) {
             log_warn("partition cannot be prepared, starting anew worker=%s error=%s",
                      worker->config.io.worker, err_name(err));
             worker->is_spent = true;
-        }
-        if (err != OK) {
-            return;
         }
     }
 }
@@ -480,21 +532,41 @@ static void tend(struct worker *worker)
     }
 }
 
+/* What the worker does while it waits for nothing else: the least happy of its partitions. */
+static void show_activity(struct worker *worker)
+{
+    enum worker_activity activity = WORKER_POLLING;
+    for (size_t i = 0; i < worker->held_count; i++) {
+        const enum held_state state = worker->held[i].state;
+        if (state == HELD_RESTORING) {
+            activity = WORKER_RESTORING;
+            break;
+        }
+        activity = state == HELD_WAITING ? WORKER_WAITING : activity;
+        activity = state == HELD_FULL ? WORKER_PAUSED : activity;
+    }
+    worker_set_activity(worker, activity);
+}
+
 static void cycle(struct worker *worker)
 {
     beat(worker);
     prepare(worker);
+    show_activity(worker);
     if (worker->is_spent) {
         return;
     }
-    poll_and_apply(worker);
-    if (!worker->is_spent && is_due(worker)) {
+    if (has_more(worker)) {
+        apply_what_waits(worker);
+    } else {
+        poll_and_apply(worker);
+    }
+    const bool is_touched_and_due = !worker->is_spent && is_due(worker);
+    if (is_touched_and_due || (!worker->is_spent && !is_touched(worker))) {
         tend(worker);
-        if (!worker->is_spent) {
-            commit(worker);
-        }
-    } else if (!worker->is_spent && !is_touched(worker)) {
-        tend(worker);
+    }
+    if (is_touched_and_due) {
+        commit(worker);
     }
 }
 
@@ -510,11 +582,13 @@ static void drop_all(struct worker *worker)
 static void close_io(struct worker *worker)
 {
     if (worker->is_spent) {
-        /* what is in doubt is not undone: it is forgotten, and restored */
+        /* What is in doubt is not undone but forgotten, and restored; the role forgets what it holds
+         * of the transaction, or it would send it again. */
+        worker->is_fenced = worker->io->is_fenced;
+        undo(worker);
         drop_all(worker);
     }
-    release_batch(worker);
-    CHECK(worker->batch_count == 0);
+    release_first(worker, worker->batch_count);
     worker->io->ops->close(worker->io);
     worker->io = NULL;
     drop_all(worker);
@@ -538,6 +612,7 @@ static void run_io(struct worker *worker, const atomic_bool *stop)
 {
     worker->is_spent = false;
     worker->is_fenced = false;
+    beat(worker);
     worker_set_activity(worker, WORKER_POLLING);
     while (!*stop && !worker->is_spent) {
         cycle(worker);
@@ -553,6 +628,8 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
     const struct io_handler handler = {
         .context = worker, .assigned = on_assigned, .revoked = on_revoked};
     int64_t reopen_pause_ms = REOPEN_PAUSE_FIRST_MS;
+    worker->stop = stop;
+    worker->applied_max = WORKER_BATCH_MAX;
     while (!*stop && worker->refusal == OK) {
         worker_set_activity(worker, WORKER_OPENING);
         beat(worker);

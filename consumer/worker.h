@@ -24,9 +24,10 @@
 #include "consumer/outbox.h"
 
 enum {
-    WORKER_PARTITIONS_MAX = 1024,
-    WORKER_BATCH_MAX = 16384,            /* messages in a transaction */
-    WORKER_OUTBOX_MAX = 8 * 1024 * 1024, /* bytes in a transaction, about */
+    WORKER_PARTITIONS_MAX = 4096,
+    WORKER_BATCH_MAX = 16384, /* messages in a transaction */
+    /* bytes in a transaction, about; what one message adds may come on top */
+    WORKER_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024,
     WORKER_CYCLE_MAX_MS = 1000,
 };
 
@@ -41,19 +42,21 @@ enum held_state {
 struct held {
     struct io_partition partition;
     enum held_state state;
-    int64_t committed; /* everything before it is committed */
-    int64_t next;      /* everything before it is applied */
-    bool touched;      /* in this transaction */
-    void *own;         /* the role's */
+    int64_t committed;          /* everything before it is committed */
+    int64_t next;               /* everything before it is applied */
+    bool touched;               /* in this transaction */
+    int64_t not_before_mono_ms; /* the next step of preparing it */
+    void *own;                  /* the role's */
 };
 
 struct worker;
 
 /* What a role does. Called on the worker's thread only. */
 struct role_ops {
+    size_t poll_max; /* messages a poll may bring: what waits in memory is bounded by it */
     /* A bounded step (some 100 ms) towards reading the partition; sets `committed`, `next` and
-     * calls worker_start_held() when done. ERR_TIMEOUT: not yet. ERR_REFUSED: going on would lose
-     * something; the process stops. */
+     * calls worker_start_held() when done. ERR_TIMEOUT: not yet; in state HELD_WAITING it is asked
+     * again a little later. ERR_REFUSED: going on would lose something; the process stops. */
     enum err (*prepare)(void *role, struct worker *worker, struct held *held);
     /* ERR_FULL: the transaction is undone and the partitions rest. ERR_REFUSED as above. */
     enum err (*apply)(void *role,
@@ -63,6 +66,8 @@ struct role_ops {
     /* Bounded work of its own between messages, once a cycle; worker_touch() if it changed
      * something. */
     enum err (*tend)(void *role, struct worker *worker, struct held *held);
+    /* The bytes that finish() will add, about. */
+    size_t (*pending)(void *role);
     /* The transaction's last records, before commit. */
     void (*finish)(void *role, struct worker *worker);
     /* Should a cycle that could end go on to collect more, up to WORKER_CYCLE_MAX_MS? */

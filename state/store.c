@@ -242,7 +242,7 @@ enum err store_create(struct memory_budget *budget, struct store **out)
         segment->slots = take_memory(store, SEGMENT_SLOTS_FIRST * sizeof(struct slot));
         if (segment->slots == NULL) {
             store_destroy(&store);
-            return ERR_NO_MEMORY;
+            return ERR_FULL;
         }
     }
     *out = store;

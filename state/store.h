@@ -9,7 +9,7 @@
  * Limit:   the bytes of a budget that all shards of the process share; at the limit ERR_FULL, and
  *          nothing was changed.
  * Thread:  confined to the worker that owns the shard; only the budget is shared.
- * Errors:  ERR_NO_MEMORY from store_create(); ERR_FULL from store_put(). Nothing else.
+ * Errors:  ERR_NO_MEMORY and ERR_FULL from store_create(); ERR_FULL from store_put(). Nothing else.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -531,8 +531,8 @@ static void timeouts_out_of_order_are_refused(void **state)
     (void)state;
     static const char *const CASES[][2] = {
         {"commit: {interval: 3s}\n", "a quarter"},
-        {"transaction: {timeout: 105s}\nwatchdog: {timeout: 3m}\n", "max.poll.interval.ms"},
-        {"watchdog: {timeout: 20s}\n", "than transaction.timeout"},
+        {"transaction: {timeout: 105s}\nwatchdog: {timeout: 5m}\n", "max.poll.interval.ms"},
+        {"watchdog: {timeout: 20s}\n", "than twice transaction.timeout"},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         char text[512];

@@ -11,6 +11,8 @@
 #include "consumer/shard_worker.h"
 
 #include "base/log.h"
+#include "consumer/intake_worker.h"
+#include "consumer/secret_file.h"
 #include "consumer/worker.h"
 #include "state/block.h"
 #include "state/shard.h"
@@ -26,6 +28,8 @@ enum {
     LOG_MAX = 100000,
     SECRET_CHECK = 99,
     RUNS = 300,
+    INTAKE_SHARDS = 2,
+    EVENTS_PER_RECORD = 3,
 };
 
 /* --- the broker ---------------------------------------------------------------------------------
@@ -50,6 +54,8 @@ struct broker {
     struct sim_log changelog[PARTITIONS];
     struct sim_log suppressions;
     struct sim_log decisions;
+    bool is_of_intake; /* its outputs are the intake's */
+    struct sim_log blocks[INTAKE_SHARDS];
     int64_t committed[PARTITIONS];
     atomic_bool stop;
     unsigned polls;
@@ -290,6 +296,10 @@ static void sim_log_close(struct io *base)
 
 static struct sim_log *output_of(struct broker *broker, const struct io_record *record)
 {
+    if (broker->is_of_intake) {
+        assert_int_equal(record->topic, INTAKE_EVENTS);
+        return &broker->blocks[record->partition];
+    }
     switch (record->topic) {
     case SHARD_CHANGELOG:
         return &broker->changelog[record->partition];
@@ -636,11 +646,118 @@ static void aborts_doubts_and_revocations_change_no_decision(void **state)
     assert_true(totals.revocations > RUNS / 4);
 }
 
+/* --- the intake --------------------------------------------------------------------------------- */
+
+static void fill_input(struct broker *broker)
+{
+    for (int p = 0; p < PARTITIONS; p++) {
+        broker->events[p] = log_new();
+        for (int r = 0; r < BLOCKS; r++) {
+            char text[600];
+            int size = 0;
+            for (int e = 0; e < EVENTS_PER_RECORD; e++) {
+                size +=
+                    snprintf(text + size, sizeof(text) - (size_t)size,
+                             "{\"kind\":\"bounced\",\"recipient\":\"r%d@x.example\",\"ts_ms\":%d,"
+                             "\"code\":550}\n",
+                             (r + e) % 7, r + 1);
+            }
+            log_append(&broker->events[p], SPAN("k"), (struct span){text, (size_t)size}, false);
+        }
+    }
+    for (int i = 0; i < INTAKE_SHARDS; i++) {
+        broker->blocks[i] = log_new();
+    }
+}
+
+/* Every event of the input stands in the blocks once, those of one partition in their order. */
+static void assert_taken_once(const struct broker *broker, uint64_t check)
+{
+    size_t count = 0;
+    for (int i = 0; i < INTAKE_SHARDS; i++) {
+        int64_t last[PARTITIONS] = {-1, -1, -1};
+        for (size_t b = 0; b < broker->blocks[i].count; b++) {
+            const struct entry *entry = &broker->blocks[i].entries[b];
+            struct block_reader block;
+            struct observation o;
+            assert_int_equal(
+                block_open(&block, (struct span){entry->value, entry->value_size}, check), OK);
+            while (block_next(&block, &o)) {
+                const int64_t place = o.evidence.offset * EVENTS_PER_RECORD + o.evidence.index;
+                assert_true(place > last[o.evidence.partition]);
+                last[o.evidence.partition] = place;
+                count++;
+            }
+        }
+    }
+    assert_int_equal(count, PARTITIONS * BLOCKS * EVENTS_PER_RECORD);
+}
+
+static void run_intake_once(uint64_t seed, const struct process *process, struct broker *totals)
+{
+    struct broker broker = {.chance = {seed}, .faults_in_100 = 15, .is_of_intake = true};
+    const struct worker_config config = {
+        .io = {.worker = "intake-0", .transactional_id = "t"},
+        .open = sim_open,
+        .pause = no_pause,
+    };
+    struct intake_role *role;
+    fill_input(&broker);
+    the_broker = &broker;
+    assert_int_equal(intake_role_create(process, &role), OK);
+    struct worker *worker = worker_create(&config, intake_role_ops(), role);
+    assert_int_equal(worker_run(worker, &broker.stop), OK);
+    assert_taken_once(&broker, process->secret->check);
+    worker_destroy(&worker);
+    intake_role_destroy(&role);
+    totals->aborted += broker.aborted;
+    totals->doubts += broker.doubts;
+    for (int p = 0; p < PARTITIONS; p++) {
+        log_free(&broker.events[p]);
+    }
+    for (int i = 0; i < INTAKE_SHARDS; i++) {
+        log_free(&broker.blocks[i]);
+    }
+}
+
+static void the_intake_takes_every_event_once_whatever_fails(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("intake");
+    struct broker totals = {0};
+    struct secret secret;
+    struct policy_set *policies;
+    struct ruleset *rules;
+    const struct input_topic input = {.name = "in", .format = format_find(SPAN("native"))};
+    log_set_level(LOG_ERROR);
+    secret_fixed(&secret);
+    assert_int_equal(ruleset_create(&rules), OK);
+    assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
+                     OK);
+    const struct process process = {
+        .rules = rules,
+        .policies = policies,
+        .secret = &secret,
+        .shard_count = INTAKE_SHARDS,
+        .inputs = &input,
+        .input_count = 1,
+    };
+    for (int i = 0; i < RUNS; i++) {
+        run_intake_once(chance_next(&chance), &process, &totals);
+    }
+    printf("%d runs: %u aborts, %u in doubt\n", RUNS, totals.aborted, totals.doubts);
+    assert_true(totals.aborted > RUNS / 8);
+    assert_true(totals.doubts > RUNS / 8);
+    policy_set_destroy(&policies);
+    ruleset_destroy(&rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults_every_decision_is_made_once),
         cmocka_unit_test(aborts_doubts_and_revocations_change_no_decision),
+        cmocka_unit_test(the_intake_takes_every_event_once_whatever_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,15 +77,16 @@ static enum err read_secret(const struct config *config, struct setup *setup)
 
 static enum err run_daemon(const struct config *config, struct setup *setup)
 {
-    const sigset_t signals = block_signals();
     struct daemon *daemon;
     enum err err = read_secret(config, setup);
     if (err == OK) {
         err = check_topics(config, &setup->process.shard_count);
     }
-    if (err == OK) {
-        err = daemon_start(config, setup, &daemon);
+    if (err != OK) {
+        return err;
     }
+    const sigset_t signals = block_signals();
+    err = daemon_start(config, setup, &daemon);
     if (err != OK) {
         return err;
     }

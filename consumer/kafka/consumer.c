@@ -287,6 +287,7 @@ static void look_for_end(struct io_kafka *k)
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !k->is_spent) {
         log_error("kafka: the consumer is spent: %s error=%s worker=%s", reason,
                   rd_kafka_err2name(code), k->worker);
+        k->io.is_fenced = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
         k->is_spent = true;
     }
 }

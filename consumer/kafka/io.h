@@ -151,6 +151,7 @@ struct io_ops {
 
 struct io {
     const struct io_ops *ops;
+    bool is_fenced; /* it is spent because another took its ids: two processes share one, perhaps */
 };
 
 struct io_property {

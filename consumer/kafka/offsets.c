@@ -26,6 +26,16 @@ static bool is_passing(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
     case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
     case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    /* a partition without a leader, a topic that is just being made or moved */
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
         return true;
     default:
         return false;
@@ -161,8 +171,21 @@ static void judge_purge(struct io_kafka *k, rd_kafka_event_t *event)
     }
 }
 
+/* Errors of a handle are events of it: unread, they would pile up while brokers come and go. */
+static void drain_events(rd_kafka_t *idle)
+{
+    rd_kafka_message_t *event = NULL;
+    while ((event = rd_kafka_consumer_poll(idle, 0)) != NULL) {
+        rd_kafka_message_destroy(event);
+    }
+}
+
 void offsets_drain_purges(struct io_kafka *k)
 {
+    drain_events(k->ends);
+    if (!k->log_is_open) {
+        drain_events(k->reader);
+    }
     rd_kafka_event_t *event = NULL;
     while ((event = rd_kafka_queue_poll(k->purge_results, 0)) != NULL) {
         judge_purge(k, event);

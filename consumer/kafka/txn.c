@@ -252,14 +252,21 @@ static void complain(struct io_kafka *k,
                      rd_kafka_error_name(error), k->worker);
 }
 
+static bool is_fence(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
 /* The end of this io: once, so always said. Takes error. */
-static enum io_result give_up(const struct io_kafka *k,
+static enum io_result give_up(struct io_kafka *k,
                               enum io_result result,
                               const char *what,
                               rd_kafka_error_t *error)
 {
     log_warn("kafka: %s: %s error=%s worker=%s", what, rd_kafka_error_string(error),
              rd_kafka_error_name(error), k->worker);
+    k->io.is_fenced = is_fence(rd_kafka_error_code(error));
     rd_kafka_error_destroy(error);
     return result;
 }
