@@ -417,7 +417,8 @@ class Checker:
             lines = self.progress_faults(message.partition, before, progress, records.pop(message.partition, 0))
             self.report.add("progress", [f"partition {message.partition} offset {message.offset}: {s}" for s in lines])
             last[message.partition] = progress
-        self.report.add("progress", [f"partition {p}: {n} records behind the last progress" for p, n in records.items()])
+        lines = [f"partition {p}: {n} records behind the last progress" for p, n in records.items()]
+        self.report.add("progress", lines)
         self.report.add("progress", self.ends_faults({p: progress.next_offset for p, progress in last.items()}))
         self.report.counts["transactions of shards"] = sum(progress.sequence for progress in last.values())
 
