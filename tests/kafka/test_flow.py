@@ -60,9 +60,12 @@ class Flow(EndToEnd):
         for topic, partitions in PARTITIONS.items():
             self.admin.create(topic, partitions, max_message_bytes="4000000")
             self.addCleanup(self.admin.delete, topic)
-        own = {"application_id": self.application, "topics.suppressions": self.application}
+
+    def install(self, policy=None, options=None):
+        """Two processes and their topics; the policy in the words of the configuration, and in the model's."""
+        own = {"application_id": self.application, "topics.suppressions": self.application, **(policy or {})}
         self.pair = [self.program(instance, INPUTS, own) for instance in INSTANCES]
-        self.installation = Installation(INPUTS, self.application, self.application, dead={})
+        self.installation = Installation(INPUTS, self.application, self.application, options or {}, dead={})
         self.pair[0].create_topics()
         self.follower = Follower(self.bootstrap, self.installation.events)
 
@@ -101,6 +104,7 @@ class Flow(EndToEnd):
         self.installation.dead[Place(events, 1, feed.record(events, value, 1), 0)] = "no block"
 
     def test_text_in_the_events_topic_is_dead_lettered(self):
+        self.install()
         feed = Feed(self.bootstrap, INPUTS, SEED + 2)
         self.start()
         self.bury_in_events(feed, b"nobody's block")
@@ -111,6 +115,7 @@ class Flow(EndToEnd):
 
     def test_every_event_is_decided_once_and_what_is_none_stops_nothing(self):
         print(f"SEED={SEED}")
+        self.install()
         feed = Feed(self.bootstrap, INPUTS, SEED)
         parts = batches(stream(SEED, EVENTS, KEYS), 100)
         self.start()
@@ -126,7 +131,11 @@ class Flow(EndToEnd):
         print(f"{feed.sent} events sent, {feed.aborted} aborted")
         self.check()
 
-    def test_a_restart_goes_on_without_doubling(self):
+    def test_restarts_go_on_without_doubling_whatever_the_policy(self):
+        self.install(
+            {"policy.mailbox_scope": "tenant", "policy.tenants": "{a: careful, b: handshake}"},
+            {"mailbox_scope": "tenant", "tenant_presets": {"a": "careful", "b": "handshake"}},
+        )
         feed = Feed(self.bootstrap, INPUTS, SEED + 1)
         parts = batches(stream(SEED + 1, EVENTS // 2, KEYS), 100)
         self.start()

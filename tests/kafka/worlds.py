@@ -22,6 +22,7 @@ import model as policy  # noqa: E402
 
 LAPSE_AFTER_MS = 60 * 60 * 1000
 DROP_AFTER_MS = 7 * policy.DAY
+SEQ = fold.DECISION_FIELDS.index("seq")
 
 
 class Published(NamedTuple):
@@ -48,6 +49,7 @@ class Witness(policy.Record):
 class World(NamedTuple):
     record: Optional[Witness]  # None: nothing is remembered
     said: int  # how many of the published decisions were made so far
+    drops: frozenset = frozenset()  # how many when the sweep dropped the record, and with it the last seq
 
 
 def published_state(record):
@@ -66,6 +68,7 @@ class History:
         self.published = published
         self.worlds = [World(None, 0)]
         self.faults = []
+        self.renewed = []  # seqs that did not grow because there was no record any more
 
     def step(self, native, newest_ms):
         """An event that came when the newest event of the shard was newest_ms."""
@@ -75,9 +78,11 @@ class History:
         rules = self.rules(event.tenant)
         ways = []
         for world in self.worlds:
-            for record, lapsed in sweeps(world.record, newest_ms):
-                record, decided = self._after(record, event, rules)
-                ways.append((world, record, lapsed + decided))
+            for swept, lapsed in sweeps(world.record, newest_ms):
+                record, decided = self._after(swept, event, rules)
+                is_dropped = swept is None and world.record is not None
+                drops = {world.said + len(lapsed)} if is_dropped else set()
+                ways.append((world._replace(drops=world.drops | drops), record, lapsed + decided))
         self._keep(ways, json.dumps(native))
 
     def end(self, newest_ms):
@@ -92,6 +97,14 @@ class History:
     def ends(self):
         """The worlds in which all that was published was decided."""
         return [world for world in self.worlds if world.said == len(self.published)]
+
+    def seq_faults(self):
+        """Seq grows, but where an event came so late that the record had been dropped: those are in `renewed`."""
+        seqs = [one.decision[SEQ] for one in self.published]
+        fallen = [i for i in range(1, len(seqs)) if seqs[i] <= seqs[i - 1]]
+        drops = frozenset().union(*(world.drops for world in self.ends()))
+        self.renewed = [seqs[i] for i in fallen if i in drops]
+        return [f"{self.key}: seq {seqs[i]} after {seqs[i - 1]}" for i in fallen if i not in drops]
 
     def _after(self, record, event, rules):
         """The record after an event, and what was decided; `record` is left as it is."""
@@ -111,7 +124,8 @@ class History:
                 refuted.append(lines)
             else:
                 said = world.said + len(decisions)
-                kept[said, repr(record and remembered(record))] = World(record, said)
+                same = kept.setdefault((said, repr(record and remembered(record))), World(record, said))
+                kept[said, repr(record and remembered(record))] = same._replace(drops=same.drops | world.drops)
         self.worlds = list(kept.values())
         if not kept:
             self.faults = [f"{self.key}: after {what}:", *min(refuted, key=len)]
