@@ -150,6 +150,16 @@ class Refusals(EndToEnd):
         self.assert_refuses("the changelog holds no state", "Restore it")
         self.assertEqual(before, len(self.decisions()))
 
+    def test_a_changelog_whose_beginning_was_deleted(self):
+        self.create()
+        self.work()
+        self.admin.set(self.installation.changelog, cleanup_policy="compact,delete")
+        with topics.Reader(self.bootstrap, "read_uncommitted") as reader:
+            ends = {p: end for p, (_begin, end) in reader.ends(self.installation.changelog).items()}
+        self.delete_records(self.installation.changelog, {p: end - 3 for p, end in ends.items() if end > 3})
+        self.admin.set(self.installation.changelog, cleanup_policy="compact")
+        self.assert_refuses("the changelog was trimmed", "begin anew")
+
     def test_events_made_anew_under_a_state(self):
         self.create()
         self.work()
