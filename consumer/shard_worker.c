@@ -411,8 +411,13 @@ static enum err begin_restore(struct shard_role *role, struct held *held)
     if (own == NULL) {
         return ERR_NO_MEMORY;
     }
-    const enum err err = shard_create(role->process->policies, role->process->budget,
-                                      role->process->secret->check, &own->shard);
+    const struct shard_world world = {
+        .policies = role->process->policies,
+        .budget = role->process->budget,
+        .secret_check = role->process->secret->check,
+        .shard_count = role->process->shard_count,
+    };
+    const enum err err = shard_create(&world, &own->shard);
     if (err != OK) {
         free(own);
         return err;

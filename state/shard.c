@@ -36,13 +36,12 @@ struct sweep {
 };
 
 struct shard {
-    const struct policy_set *policies;
+    struct shard_world world;
     struct store *store;
     struct undo_log undo;
     struct sweep sweep;
-    struct progress progress; /* committed */
-    int64_t newest_event_ms;  /* of this transaction */
-    uint64_t secret_check;
+    struct progress progress;  /* committed */
+    int64_t newest_event_ms;   /* of this transaction */
     uint32_t restored_records; /* since the last progress record */
     bool chain_is_known;       /* a progress record was restored: the next must follow it */
 };
@@ -55,22 +54,18 @@ static bool is_empty_packed(struct span packed)
            memcmp(packed.data, EMPTY_PACKED, sizeof(EMPTY_PACKED)) == 0;
 }
 
-enum err shard_create(const struct policy_set *policies,
-                      struct memory_budget *budget,
-                      uint64_t secret_check,
-                      struct shard **out)
+enum err shard_create(const struct shard_world *world, struct shard **out)
 {
     struct shard *shard = calloc(1, sizeof(*shard));
     if (shard == NULL) {
         return ERR_NO_MEMORY;
     }
-    const enum err err = store_create(budget, &shard->store);
+    const enum err err = store_create(world->budget, &shard->store);
     if (err != OK) {
         free(shard);
         return err;
     }
-    shard->policies = policies;
-    shard->secret_check = secret_check;
+    shard->world = *world;
     *out = shard;
     return OK;
 }
@@ -192,7 +187,7 @@ enum err shard_apply(struct shard *shard,
         shard->newest_event_ms = observation->ts_ms;
     }
     const struct policy *policy =
-        policy_of(shard->policies, observation->scope_tenant, observation->tenant);
+        policy_of(shard->world.policies, observation->scope_tenant, observation->tenant);
     if (!policy_matters(policy, observation)) {
         return OK;
     }
@@ -354,7 +349,8 @@ struct span shard_progress_pack(const struct shard *shard,
     put_u64(&w, shard->progress.sequence + 1);
     put_u32(&w, (uint32_t)shard->undo.count);
     put_u64(&w, (uint64_t)shard->newest_event_ms);
-    put_u64(&w, shard->secret_check);
+    put_u64(&w, shard->world.secret_check);
+    put_u32(&w, shard->world.shard_count);
     return writer_span(&w);
 }
 
@@ -413,6 +409,7 @@ static bool progress_unpack(struct span value, struct progress *out)
     out->record_count = get_u32(&r);
     out->newest_event_ms = (int64_t)get_u64(&r);
     out->secret_check = get_u64(&r);
+    out->shard_count = get_u32(&r);
     return !r.failed && r.size == 0;
 }
 
@@ -458,9 +455,17 @@ static enum err restore_progress(struct shard *shard, struct span value)
     if (!progress_unpack(value, &progress)) {
         return ERR_BAD_FORMAT;
     }
-    if (progress.secret_check != shard->secret_check) {
+    if (progress.secret_check != shard->world.secret_check) {
         log_error("changelog: written with another secret: give this process the secret file that "
                   "made it (state.secret_file)");
+        return ERR_REFUSED;
+    }
+    if (progress.shard_count != shard->world.shard_count) {
+        log_error(
+            "changelog: written with another number of shards, so recipients would move: were "
+            "partitions added to the events topic? It is for life: make new topics under another "
+            "application_id written=%" PRIu32 " now=%" PRIu32,
+            progress.shard_count, shard->world.shard_count);
         return ERR_REFUSED;
     }
     if (!follows(shard, &progress)) {

@@ -39,14 +39,21 @@ struct progress {
     uint32_t record_count; /* changelog records in this transaction, without this one */
     int64_t newest_event_ms;
     uint64_t secret_check;
+    uint32_t shard_count; /* of the application, for life: it says who belongs here */
+};
+
+/* What all shards of an application have in common. */
+struct shard_world {
+    const struct policy_set *policies;
+    struct memory_budget *budget;
+    uint64_t secret_check;
+    uint32_t shard_count;
 };
 
 struct shard;
 
-MUST_USE enum err shard_create(const struct policy_set *policies,
-                               struct memory_budget *budget,
-                               uint64_t secret_check,
-                               struct shard **out);
+/* What the world points to is borrowed for life. */
+MUST_USE enum err shard_create(const struct shard_world *world, struct shard **out);
 void shard_destroy(struct shard **shard);
 
 const struct store *shard_store(const struct shard *shard);
@@ -94,6 +101,6 @@ void shard_undo(struct shard *shard);
 /* --- restore -------------------------------------------------------------------------------- */
 
 /* One changelog record, in the order of the log. ERR_BAD_FORMAT, ERR_BAD_VERSION: not to be read by
- * this program; ERR_REFUSED: made with another secret, or records are missing before a progress
+ * this program; ERR_REFUSED: made with another secret or number of shards, or records are missing before a progress
  * record (told in the log); ERR_FULL. */
 MUST_USE enum err shard_restore(struct shard *shard, struct span key, struct span value);

@@ -483,10 +483,14 @@ static void decide_all(const struct broker *broker,
                        struct expected *expected)
 {
     struct memory_budget budget = {0};
+    const struct shard_world world = {.policies = policies,
+                                      .budget = &budget,
+                                      .secret_check = SECRET_CHECK,
+                                      .shard_count = PARTITIONS};
     const struct decision_sink sink = {.context = expected, .decided = expect};
     for (int p = 0; p < PARTITIONS; p++) {
         struct shard *shard;
-        assert_int_equal(shard_create(policies, &budget, SECRET_CHECK, &shard), OK);
+        assert_int_equal(shard_create(&world, &shard), OK);
         for (size_t b = 0; b < broker->events[p].count; b++) {
             const struct entry *entry = &broker->events[p].entries[b];
             struct block_reader block;
@@ -547,9 +551,13 @@ static void assert_changelog_is_whole(const struct broker *broker,
                                       const struct policy_set *policies)
 {
     struct memory_budget budget = {0};
+    const struct shard_world world = {.policies = policies,
+                                      .budget = &budget,
+                                      .secret_check = SECRET_CHECK,
+                                      .shard_count = PARTITIONS};
     for (int p = 0; p < PARTITIONS; p++) {
         struct shard *shard;
-        assert_int_equal(shard_create(policies, &budget, SECRET_CHECK, &shard), OK);
+        assert_int_equal(shard_create(&world, &shard), OK);
         for (size_t i = 0; i < broker->changelog[p].count; i++) {
             const struct entry *e = &broker->changelog[p].entries[i];
             const struct span value = {e->value, e->value_size};

@@ -9,7 +9,7 @@
 
 #define START_MS INT64_C(1728000000000)
 
-enum { SECRET_CHECK = 4711 };
+enum { SECRET_CHECK = 4711, SHARD_COUNT = 8 };
 
 /* --- a stream of observations that meets every part of a record ------------------------------ */
 
@@ -66,6 +66,7 @@ static void forget_decision(void *context,
 struct fixture {
     struct policy_set *policies;
     struct memory_budget budget;
+    struct shard_world world;
     struct shard *shard;
     uint64_t decisions;
     struct decision_sink sink;
@@ -76,7 +77,11 @@ static void set_up(struct fixture *f)
     *f = (struct fixture){0};
     assert_int_equal(
         policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &f->policies), OK);
-    assert_int_equal(shard_create(f->policies, &f->budget, SECRET_CHECK, &f->shard), OK);
+    f->world = (struct shard_world){.policies = f->policies,
+                                    .budget = &f->budget,
+                                    .secret_check = SECRET_CHECK,
+                                    .shard_count = SHARD_COUNT};
+    assert_int_equal(shard_create(&f->world, &f->shard), OK);
     f->sink = (struct decision_sink){.context = &f->decisions, .decided = forget_decision};
 }
 
@@ -282,7 +287,26 @@ static void a_changelog_of_another_secret_is_refused(void **state)
     commit_to(&f, &log, 1);
     set_up(&g);
     shard_destroy(&g.shard);
-    assert_int_equal(shard_create(g.policies, &g.budget, SECRET_CHECK + 1, &g.shard), OK);
+    g.world.secret_check++;
+    assert_int_equal(shard_create(&g.world, &g.shard), OK);
+    assert_int_equal(restore_from(g.shard, &log), ERR_REFUSED);
+    log_destroy(&log);
+    tear_down(&f);
+    tear_down(&g);
+}
+
+static void a_changelog_of_another_number_of_shards_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fixture g;
+    struct changelog log = log_create();
+    set_up(&f);
+    commit_to(&f, &log, 1);
+    set_up(&g);
+    shard_destroy(&g.shard);
+    g.world.shard_count++;
+    assert_int_equal(shard_create(&g.world, &g.shard), OK);
     assert_int_equal(restore_from(g.shard, &log), ERR_REFUSED);
     log_destroy(&log);
     tear_down(&f);
@@ -545,6 +569,7 @@ int main(void)
         cmocka_unit_test(the_changelog_alone_makes_the_same_shard),
         cmocka_unit_test(a_missing_changelog_record_is_seen),
         cmocka_unit_test(a_changelog_of_another_secret_is_refused),
+        cmocka_unit_test(a_changelog_of_another_number_of_shards_is_refused),
         cmocka_unit_test(what_nobody_of_ours_wrote_is_not_restored),
         cmocka_unit_test(an_event_that_changes_nothing_is_no_change),
         cmocka_unit_test(the_sweep_releases_an_hour_late_and_drops_after_a_week),

@@ -199,9 +199,12 @@ static enum err create(struct replay *replay, const struct config *config, uint3
     err = intake_create(&intake, &replay->intake);
     replay->shards = calloc(shard_count, sizeof(struct shard *));
     CHECK(replay->shards != NULL);
+    const struct shard_world world = {.policies = setup->policies,
+                                      .budget = &setup->budget,
+                                      .secret_check = setup->secret.check,
+                                      .shard_count = shard_count};
     for (uint32_t i = 0; err == OK && i < shard_count; i++) {
-        err =
-            shard_create(setup->policies, &setup->budget, setup->secret.check, &replay->shards[i]);
+        err = shard_create(&world, &replay->shards[i]);
     }
     replay->sink = (struct decision_sink){.context = replay, .decided = on_decided};
     replay->shows_progress = isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0;

@@ -420,7 +420,7 @@ class Checker:
                 records[message.partition] += 1
                 continue
             progress = layouts.read_progress(message.value)
-            before = last.get(message.partition, layouts.Progress(0, 0, 0, 0, 0))
+            before = last.get(message.partition, layouts.Progress(0, 0, 0, 0, 0, 0))
             lines = self.progress_faults(message.partition, before, progress, records.pop(message.partition, 0))
             self.report.add("progress", [f"partition {message.partition} offset {message.offset}: {s}" for s in lines])
             last[message.partition] = progress

@@ -280,11 +280,12 @@ class Progress(NamedTuple):
     record_count: int
     newest_event_ms: int
     secret_check: int
+    shard_count: int
 
 
 def read_progress(value):
     r = Reader(value)
     check_version(r.number(1))
-    progress = Progress(r.number(8), r.number(8), r.number(4), r.number(8), r.number(8))
+    progress = Progress(r.number(8), r.number(8), r.number(4), r.number(8), r.number(8), r.number(4))
     r.end()
     return progress

@@ -129,7 +129,8 @@ class Written:
         self.events.append(Message("suppressd-events", partition, len(own), None, value, {}))
         self.newest_ms[partition] = max(self.newest_ms[partition], said.t)
         self.decide(key, said, partition)
-        progress = struct.pack("<BQQIQQ", 1, len(own) + 1, len(own) + 1, 1, self.newest_ms[partition], SECRET_CHECK)
+        number, newest_ms = len(own) + 1, self.newest_ms[partition]
+        progress = struct.pack("<BQQIQQI", 1, number, number, 1, newest_ms, SECRET_CHECK, SHARDS)
         self.changelog.append(Message("suppressd-changelog", partition, 0, b"progress", progress, {}))
 
     def decide(self, key, said, partition):
