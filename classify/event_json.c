@@ -133,6 +133,9 @@ static const char *take_line(const struct json_node *root, char *memory, struct 
         keys[i] = span_of(NAMES[i]);
     }
     field_pick(root, keys, FIELD_COUNT, fields);
+    if (fields[FIELD_CODE] == NULL) {
+        fields[FIELD_CODE] = field_find(root, "code"); /* a line that `decode` printed */
+    }
     take_id(fields[FIELD_ID], out);
     const char *wrong = take_codes(fields, &out->event.reply);
     if (wrong != NULL) {
@@ -144,6 +147,10 @@ static const char *take_line(const struct json_node *root, char *memory, struct 
     if (fields[FIELD_KIND] != NULL &&
         !kind_find(field_text(fields[FIELD_KIND]), &out->event.kind)) {
         return "an unknown kind";
+    }
+    const struct json_node *origin = field_find(root, "origin");
+    if (origin != NULL && !origin_find(field_text(origin), &out->event.origin)) {
+        return "an unknown origin";
     }
     return NULL;
 }
