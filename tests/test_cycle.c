@@ -50,6 +50,7 @@ struct sim_log {
 struct broker {
     struct chance chance;
     unsigned faults_in_100; /* how often a call misbehaves */
+    size_t records_max;     /* a larger transaction is always aborted; 0: none is */
     struct sim_log events[PARTITIONS];
     struct sim_log changelog[PARTITIONS];
     struct sim_log suppressions;
@@ -342,6 +343,10 @@ static enum io_result sim_commit(struct io *base,
     for (size_t i = 0; i < offset_count; i++) {
         assert_true(io->is_held[offsets[i].partition.partition]);
     }
+    if (broker->records_max != 0 && record_count > broker->records_max) {
+        broker->aborted++;
+        return IO_ABORTED;
+    }
     if (!misbehaves(broker)) {
         happen(broker, records, record_count, offsets, offset_count);
         return IO_OK;
@@ -570,9 +575,13 @@ static void assert_changelog_is_whole(const struct broker *broker,
     }
 }
 
-static void run_once(uint64_t seed, unsigned faults_in_100, struct broker *totals)
+static void run_once(uint64_t seed,
+                     unsigned faults_in_100,
+                     size_t records_max,
+                     struct broker *totals)
 {
-    struct broker broker = {.chance = {seed}, .faults_in_100 = faults_in_100};
+    struct broker broker = {
+        .chance = {seed}, .faults_in_100 = faults_in_100, .records_max = records_max};
     struct policy_set *policies;
     struct memory_budget budget = {0};
     struct secret secret = {.check = SECRET_CHECK};
@@ -634,7 +643,7 @@ static void without_faults_every_decision_is_made_once(void **state)
     (void)state;
     struct chance chance = chance_init("cycle");
     struct broker totals = {0};
-    run_once(chance_next(&chance), 0, &totals);
+    run_once(chance_next(&chance), 0, 0, &totals);
     assert_int_equal(totals.aborted + totals.doubts + totals.revocations, 0);
 }
 
@@ -645,13 +654,26 @@ static void aborts_doubts_and_revocations_change_no_decision(void **state)
     struct broker totals = {0};
     log_set_level(LOG_ERROR);
     for (int i = 0; i < RUNS; i++) {
-        run_once(chance_next(&chance), 15, &totals);
+        run_once(chance_next(&chance), 15, 0, &totals);
     }
     printf("%d runs: %u aborts, %u in doubt, %u revocations\n", RUNS, totals.aborted, totals.doubts,
            totals.revocations);
     assert_true(totals.aborted > RUNS / 4);
     assert_true(totals.doubts > RUNS / 4);
     assert_true(totals.revocations > RUNS / 4);
+}
+
+static void what_is_too_much_for_one_transaction_goes_in_several(void **state)
+{
+    (void)state;
+    enum { RECORDS_MAX = 3 * OBSERVATIONS + 2 * PARTITIONS }; /* one block always passes */
+    struct chance chance = chance_init("halves");
+    struct broker totals = {0};
+    log_set_level(LOG_ERROR);
+    for (int i = 0; i < RUNS / 10; i++) {
+        run_once(chance_next(&chance), 0, RECORDS_MAX, &totals);
+    }
+    assert_true(totals.aborted > RUNS / 10);
 }
 
 /* --- the intake --------------------------------------------------------------------------------- */
@@ -765,6 +787,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults_every_decision_is_made_once),
         cmocka_unit_test(aborts_doubts_and_revocations_change_no_decision),
+        cmocka_unit_test(what_is_too_much_for_one_transaction_goes_in_several),
         cmocka_unit_test(the_intake_takes_every_event_once_whatever_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
