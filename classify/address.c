@@ -51,7 +51,7 @@ static const char *split(struct span text, size_t *at)
             i++;
         } else if (!quoted && c == ':') {
             return "a colon outside quotes in the address";
-        } else if (!quoted && memchr(" ,;<>", c, 5) != NULL) {
+        } else if (!quoted && strchr(" ,;<>", c) != NULL) { /* no NUL: it is a control character */
             return "a blank, comma, semicolon or angle bracket outside quotes in the address";
         } else if (!quoted && c == '@') {
             *at = i;

@@ -416,6 +416,7 @@ static enum err begin_restore(struct shard_role *role, struct held *held)
         .budget = role->process->budget,
         .secret_check = role->process->secret->check,
         .shard_count = role->process->shard_count,
+        .forgets = true,
     };
     const enum err err = shard_create(&world, &own->shard);
     if (err != OK) {

@@ -179,6 +179,14 @@ void shard_prefetch(const struct shard *shard, struct key key)
     store_prefetch(shard->store, key);
 }
 
+/* A seq at least as large as any of a record that the sweep has dropped (may_drop), and smaller than
+ * that of a decision in time. So seq grows for ever, and no follower drops what it should take. */
+static int64_t seq_before(const struct shard *shard)
+{
+    const int64_t base = shard->newest_event_ms - MEMORY_MS;
+    return shard->world.forgets && base > 0 ? base : 0;
+}
+
 enum err shard_apply(struct shard *shard,
                      const struct observation *observation,
                      const struct decision_sink *sink)
@@ -200,7 +208,13 @@ enum err shard_apply(struct shard *shard,
     } else {
         record_init(&record, observation->key);
     }
+    const bool has_seq = record.seq != 0;
+    const int64_t seq_least = seq_before(shard);
+    record.seq = has_seq ? record.seq : seq_least;
     decide(&record, policy, observation, sink);
+    if (!has_seq && record.seq == seq_least) {
+        record.seq = 0; /* nothing was decided */
+    }
     return replace(shard, observation->key, old, &record);
 }
 
@@ -211,6 +225,7 @@ enum { SWEEP_KEYS_MAX = 256 };
 struct sweeping {
     int64_t lapse_ms;
     int64_t spent_ms;
+    int64_t seq_max; /* of a record that is dropped: seq_before() must be as large */
     struct key keys[SWEEP_KEYS_MAX];
     size_t count;
 };
@@ -221,13 +236,19 @@ static bool has_ended(const struct record *record, int64_t now_ms)
            record->mailbox.end_ms <= now_ms;
 }
 
+/* Nothing that counts is lost with it, and no seq that could come again. */
+static bool may_drop(const struct sweeping *sweeping, const struct record *record)
+{
+    return record_is_spent(record, sweeping->spent_ms) && record->seq <= sweeping->seq_max;
+}
+
 static void collect_due(void *context, struct key key, struct span packed)
 {
     struct sweeping *sweeping = context;
     struct record record;
     CHECK(record_unpack(packed, key, &record));
     if (has_ended(&record, sweeping->lapse_ms) ||
-        (!is_empty_packed(packed) && record_is_spent(&record, sweeping->spent_ms))) {
+        (!is_empty_packed(packed) && may_drop(sweeping, &record))) {
         sweeping->keys[sweeping->count++] = key;
     }
 }
@@ -242,7 +263,7 @@ static enum err do_due(struct shard *shard,
         struct record record;
         CHECK(store_find(shard->store, key, &old) && record_unpack(old, key, &record));
         decide_lapse(&record, sweeping->lapse_ms, sink);
-        if (record_is_spent(&record, sweeping->spent_ms)) {
+        if (may_drop(sweeping, &record)) {
             record_init(&record, key);
         }
         const enum err err = replace(shard, key, old, &record);
@@ -261,7 +282,8 @@ static enum err sweep_step(struct shard *shard,
                            int64_t spent_ms,
                            const struct decision_sink *sink)
 {
-    struct sweeping sweeping = {.lapse_ms = lapse_ms, .spent_ms = spent_ms};
+    struct sweeping sweeping = {
+        .lapse_ms = lapse_ms, .spent_ms = spent_ms, .seq_max = shard->newest_event_ms - MEMORY_MS};
     const size_t places = slots_max < SWEEP_KEYS_MAX ? slots_max : SWEEP_KEYS_MAX;
     store_scan(shard->store, cursor, places, &sweeping, collect_due);
     return do_due(shard, &sweeping, sink);

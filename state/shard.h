@@ -48,6 +48,7 @@ struct shard_world {
     struct memory_budget *budget;
     uint64_t secret_check;
     uint32_t shard_count;
+    bool forgets; /* the sweep runs: a record may have been dropped, and its last seq with it */
 };
 
 struct shard;

@@ -27,7 +27,7 @@ enum {
     OBSERVATIONS = 12,
     LOG_MAX = 100000,
     SECRET_CHECK = 99,
-    RUNS = 300,
+    RUNS = 80,
     INTAKE_SHARDS = 2,
     EVENTS_PER_RECORD = 3,
 };

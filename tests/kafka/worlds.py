@@ -49,7 +49,6 @@ class Witness(policy.Record):
 class World(NamedTuple):
     record: Optional[Witness]  # None: nothing is remembered
     said: int  # how many of the published decisions were made so far
-    drops: frozenset = frozenset()  # how many when the sweep dropped the record, and with it the last seq
 
 
 def published_state(record):
@@ -68,7 +67,7 @@ class History:
         self.published = published
         self.worlds = [World(None, 0)]
         self.faults = []
-        self.renewed = []  # seqs that did not grow because there was no record any more
+        self.newest_ms = 0
 
     def step(self, native, newest_ms):
         """An event that came when the newest event of the shard was newest_ms."""
@@ -77,12 +76,11 @@ class History:
         event = policy.read_event(native)
         rules = self.rules(event.tenant)
         ways = []
+        self.newest_ms = max(newest_ms, event.t)
         for world in self.worlds:
             for swept, lapsed in sweeps(world.record, newest_ms):
                 record, decided = self._after(swept, event, rules)
-                is_dropped = swept is None and world.record is not None
-                drops = {world.said + len(lapsed)} if is_dropped else set()
-                ways.append((world._replace(drops=world.drops | drops), record, lapsed + decided))
+                ways.append((world, record, lapsed + decided))
         self._keep(ways, json.dumps(native))
 
     def end(self, newest_ms):
@@ -99,20 +97,22 @@ class History:
         return [world for world in self.worlds if world.said == len(self.published)]
 
     def seq_faults(self):
-        """Seq grows, but where an event came so late that the record had been dropped: those are in `renewed`."""
+        """Seq grows, also where the sweep dropped the record in between."""
         seqs = [one.decision[SEQ] for one in self.published]
-        fallen = [i for i in range(1, len(seqs)) if seqs[i] <= seqs[i - 1]]
-        drops = frozenset().union(*(world.drops for world in self.ends()))
-        self.renewed = [seqs[i] for i in fallen if i in drops]
-        return [f"{self.key}: seq {seqs[i]} after {seqs[i - 1]}" for i in fallen if i not in drops]
+        return [f"{self.key}: seq {seq} after {last}" for last, seq in zip(seqs, seqs[1:]) if seq <= last]
 
     def _after(self, record, event, rules):
         """The record after an event, and what was decided; `record` is left as it is."""
         if not policy.matters(event, rules) or (record is None and event.kind == "delivered"):
             return record, []
         record = Witness(self.key) if record is None else record.twin()
+        # larger than any seq of a record that was dropped, smaller than that of a decision in time
+        least = max(0, self.newest_ms - policy.M)
+        has_seq = record.seq != 0
+        record.seq = record.seq if has_seq else least
         record.let_time_pass(event.t)
         policy.STEPS[event.kind](record, event, rules)
+        record.seq = 0 if not has_seq and record.seq == least else record.seq
         return settled(record)
 
     def _keep(self, ways, what):
@@ -124,8 +124,7 @@ class History:
                 refuted.append(lines)
             else:
                 said = world.said + len(decisions)
-                same = kept.setdefault((said, repr(record and remembered(record))), World(record, said))
-                kept[said, repr(record and remembered(record))] = same._replace(drops=same.drops | world.drops)
+                kept.setdefault((said, repr(record and remembered(record))), World(record, said))
         self.worlds = list(kept.values())
         if not kept:
             self.faults = [f"{self.key}: after {what}:", *min(refuted, key=len)]
@@ -182,7 +181,8 @@ def released_by_time(record, newest_ms):
 
 def is_spent(record, newest_ms):
     now_ms = newest_ms - DROP_AFTER_MS
-    return record.mailbox is None and record.wish is None and now_ms - record.touched >= policy.M
+    is_over = record.mailbox is None and record.wish is None and now_ms - record.touched >= policy.M
+    return is_over and record.seq <= newest_ms - policy.M
 
 
 def remembered(record, send_hash=lambda send: send):
