@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "consumer/test_points.h"
 #include "consumer/worker.h"
 
 enum {
@@ -79,6 +80,7 @@ static enum err take(struct restore *restore, struct shard *shard, const struct 
         return ERR_REFUSED;
     }
     restore->records++;
+    TEST_POINT(RESTORING, "shard-");
     return err;
 }
 
@@ -152,7 +154,7 @@ static enum err check_progress(struct restore *restore,
                                struct shard *shard,
                                int64_t *next)
 {
-    if (agrees(restore, shard)) {
+    if (agrees(restore, shard) || TEST_HAS_PLANTED(RESTORE_TO_LSO)) {
         const enum err err = check_events(restore, io, shard, next);
         if (err == OK) {
             log_info("restored partition=%" PRId32 " records=%" PRIu64 " keys=%" PRIu64

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "consumer/test_points.h"
 
 enum {
     POLL_MS = 20,
@@ -271,6 +272,7 @@ static bool apply(struct worker *worker, const struct io_message *message)
     worker_touch(worker, held);
     const enum err err = worker->ops->apply(worker->role, worker, held, message);
     if (err == OK) {
+        TEST_POINT(MID_PROCESS, worker->config.io.worker);
         held->next = message->offset + 1;
         return true;
     }
@@ -322,7 +324,8 @@ static size_t collect_offsets(const struct worker *worker, struct io_offset *off
     size_t n = 0;
     for (size_t i = 0; i < worker->held_count; i++) {
         const struct held *held = &worker->held[i];
-        if (held->touched) {
+        const bool is_forgotten = TEST_HAS_PLANTED(SKIP_OFFSET) && held->next == held->committed;
+        if (held->touched && !is_forgotten) {
             offsets[n++] = (struct io_offset){held->partition, held->next};
         }
     }
@@ -361,6 +364,7 @@ static enum io_result commit_once(struct worker *worker)
     worker_set_activity(worker, WORKER_POLLING);
     switch (result) {
     case IO_OK:
+        TEST_POINT(AFTER_COMMIT, worker->config.io.worker);
         settle(worker);
         break;
     case IO_ABORTED:
@@ -424,6 +428,7 @@ static void on_revoked(void *context, const struct io_partition *partitions, siz
             (void)commit_once(worker); /* aborted: undone; spent: dropped below */
         }
     }
+    TEST_POINT(IN_REVOKE, worker->config.io.worker);
     for (size_t i = 0; i < n; i++) {
         struct held *held = find_held(worker, partitions[i]);
         if (held != NULL) {
@@ -476,6 +481,9 @@ static void poll_and_apply(struct worker *worker)
     if (n < 0) {
         worker->is_spent = true;
         return;
+    }
+    if (n > 0) {
+        TEST_POINT(AFTER_POLL, worker->config.io.worker);
     }
     /* a callback within poll() may have settled or dropped the batch that was before: then the new
      * messages stand behind a gap */

@@ -11,6 +11,7 @@
 #include "consumer/cmd/cmd.h"
 #include "consumer/daemon.h"
 #include "consumer/secret_file.h"
+#include "consumer/test_points.h"
 
 enum { CHECK_INTERVAL_S = 1, STATUS_INTERVAL_MS = 60000 };
 
@@ -122,7 +123,10 @@ static int run(const struct command *command, int argc, char **argv)
     if (err != OK) {
         return exit_code_of(err);
     }
-    err = setup_create(config, &setup);
+    err = test_points_read();
+    if (err == OK) {
+        err = setup_create(config, &setup);
+    }
     if (err == OK) {
         err = run_daemon(config, setup);
         setup_destroy(&setup);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "consumer/kafka/client.h"
 #include "consumer/kafka/io_kafka.h"
+#include "consumer/test_points.h"
 
 enum { PURGE_REQUEST_TIMEOUT_MS = 8000, REASON_SIZE = 256 };
 
@@ -82,6 +83,7 @@ enum err offsets_committed(struct io *io,
 }
 
 static enum err range(struct io_kafka *k,
+                      rd_kafka_t *handle,
                       const char *topic,
                       int32_t partition,
                       int64_t *begin,
@@ -91,12 +93,12 @@ static enum err range(struct io_kafka *k,
     int64_t low = 0;
     int64_t high = 0;
     const rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(k->ends, topic, partition, &low, &high, timeout_ms);
+        rd_kafka_query_watermark_offsets(handle, topic, partition, &low, &high, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         /* The client does not look for a new leader by itself here (librdkafka #4225). */
-        rd_kafka_topic_t *handle = rd_kafka_topic_new(k->ends, topic, NULL);
-        io_kafka_warm(k->ends, handle);
-        rd_kafka_topic_destroy(handle);
+        rd_kafka_topic_t *named = rd_kafka_topic_new(handle, topic, NULL);
+        io_kafka_warm(handle, named);
+        rd_kafka_topic_destroy(named);
         return judge(k, "the range", topic, partition, code);
     }
     *begin = low;
@@ -109,8 +111,8 @@ enum err offsets_input_range(
 {
     struct io_kafka *k = io_kafka_of(io);
     CHECK(partition.topic < k->input_count);
-    return range(k, rd_kafka_topic_name(k->inputs[partition.topic]), partition.partition, begin,
-                 end, timeout_ms);
+    return range(k, k->ends, rd_kafka_topic_name(k->inputs[partition.topic]), partition.partition,
+                 begin, end, timeout_ms);
 }
 
 enum err offsets_output_range(
@@ -118,7 +120,10 @@ enum err offsets_output_range(
 {
     struct io_kafka *k = io_kafka_of(io);
     CHECK(partition.topic < k->output_count);
-    return range(k, k->output_names[partition.topic], partition.partition, begin, end, timeout_ms);
+    /* The reader reads committed data only: what it is told for the end is the last stable offset. */
+    rd_kafka_t *handle = TEST_HAS_PLANTED(RESTORE_TO_LSO) ? k->reader : k->ends;
+    return range(k, handle, k->output_names[partition.topic], partition.partition, begin, end,
+                 timeout_ms);
 }
 
 /* --- purge */

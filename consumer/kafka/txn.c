@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "consumer/kafka/client.h"
 #include "consumer/kafka/io_kafka.h"
+#include "consumer/test_points.h"
 
 enum {
     ENDING_SLOW_MS = 1000,  /* a commit or abort that takes longer makes the producer stale */
@@ -225,6 +226,7 @@ static rd_kafka_error_t *send_offsets(struct io_kafka *k,
     if (group == NULL) {
         error = rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "the consumer has left its group");
     } else {
+        TEST_POINT(BEFORE_OFFSETS, k->worker);
         error = rd_kafka_send_offsets_to_transaction(k->producer, list, group,
                                                      client_left_ms(deadline));
         rd_kafka_consumer_group_metadata_destroy(group);
@@ -280,12 +282,14 @@ static enum io_result withdraw(struct io_kafka *k, rd_kafka_error_t *why)
     }
     complain(k, COMPLAINT_TRANSACTION, "a transaction is taken back", why);
     rd_kafka_error_destroy(why);
+    TEST_POINT(BEFORE_ABORT, k->worker);
     const int64_t began_ms = client_mono_ms();
     const int64_t deadline = began_ms + k->transaction_timeout_ms;
     for (bool was_retried = false;; was_retried = true) {
         rd_kafka_error_t *error = rd_kafka_abort_transaction(k->producer, ENDING_SLICE_MS);
         rd_kafka_poll(k->producer, 0); /* has a connection broken? */
         if (error == NULL) {
+            TEST_POINT(AFTER_ABORT, k->worker);
             note_ending(k, began_ms, was_retried);
             return IO_ABORTED;
         }
@@ -302,6 +306,7 @@ static enum io_result commit(struct io_kafka *k)
     const int64_t began_ms = client_mono_ms();
     const int64_t deadline = began_ms + k->transaction_timeout_ms;
     for (bool was_retried = false;; was_retried = true) {
+        TEST_POINT(BEFORE_COMMIT, k->worker);
         rd_kafka_error_t *error = rd_kafka_commit_transaction(k->producer, ENDING_SLICE_MS);
         rd_kafka_poll(k->producer, 0); /* has a connection broken? */
         if (error == NULL) {
@@ -327,7 +332,7 @@ enum io_result txn_commit(struct io *io,
                           size_t offset_count)
 {
     struct io_kafka *k = io_kafka_of(io);
-    CHECK(offset_count >= 1);
+    CHECK(offset_count >= 1 || TEST_HAS_PLANTED(SKIP_OFFSET));
     for (size_t i = 0; i < offset_count; i++) {
         CHECK(io_kafka_owns(k, offsets[i].partition));
     }
@@ -343,15 +348,22 @@ enum io_result txn_commit(struct io *io,
     if (error != NULL) {
         return give_up(k, IO_FATAL, "no transaction can be begun", error);
     }
+    TEST_POINT(AFTER_BEGIN, k->worker);
     error = produce_all(k, records, record_count, deadline);
     if (error == NULL) {
+        TEST_POINT(AFTER_PRODUCE, k->worker);
         error = flush(k, deadline);
     }
     if (error == NULL) {
+        TEST_POINT(AFTER_FLUSH, k->worker);
         error = send_offsets(k, offsets, offset_count, deadline);
+    }
+    if (error == NULL && TEST_IS_ABORTING(k->worker)) {
+        error = rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "a test wants it so");
     }
     if (error != NULL) {
         return withdraw(k, error);
     }
+    TEST_POINT(AFTER_OFFSETS, k->worker);
     return commit(k);
 }
