@@ -103,13 +103,16 @@ class Suppressd:
 
         wait_until(are_created, 20, lambda: f"topics are created: {answers[-1]}")
 
-    def start(self):
+    def start(self, **harm):
+        """harm: what consumer/test_points.h reads in the environment, as in crash_at="shard.after_flush"."""
         self.starts += 1
+        harm = {"SUPPRESSD_" + name.upper(): value for name, value in harm.items()}
         with open(self.log, "ab") as log:
-            log.write(f"--- start {self.starts}\n".encode())
+            log.write(f"--- start {self.starts} {harm or ''}\n".encode())
             log.flush()
             self.process = subprocess.Popen([BINARY, "run", "-c", self.config], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd=self.directory, preexec_fn=die_with_parent)  # fmt: skip
+                                            stderr=log, cwd=self.directory, preexec_fn=die_with_parent,
+                                            env={**os.environ, **harm})  # fmt: skip
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None
