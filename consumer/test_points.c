@@ -20,7 +20,7 @@ struct point {
     bool is_of_intake;
 };
 
-#define POINT_ROW(id, text, of_intake) [id] = {text, of_intake},
+#define POINT_ROW(id, text, of_intake) [id] = {text, (of_intake)},
 #define PLANT_ROW(id, text)            [id] = text,
 static const struct point POINTS[] = {TEST_POINTS(POINT_ROW)};
 static const char *const PLANTS[] = {TEST_PLANTS(PLANT_ROW)};
@@ -87,18 +87,28 @@ static bool read_trigger(const char *text, bool has_point, struct trigger *trigg
     return trigger->point >= 0 && read_nth(text, &trigger->nth);
 }
 
+/* " ROLENAME" behind what stands there. */
+static void append_name(char names[NAMES_SIZE], const char *role, const char *name)
+{
+    const size_t used = strlen(names);
+    const int added = snprintf(names + used, NAMES_SIZE - used, " %s%s", role, name);
+    CHECK(added > 0 && used + (size_t)added < NAMES_SIZE);
+}
+
 static enum err refuse(const char *variable, const char *value)
 {
-    char names[NAMES_SIZE];
-    size_t used = 0;
+    char points[NAMES_SIZE] = "";
+    char plants[NAMES_SIZE] = "";
     for (int i = 0; i < TEST_POINT_COUNT; i++) {
-        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s shard.%s",
-                                 POINTS[i].is_of_intake ? " intake." : "",
-                                 POINTS[i].is_of_intake ? POINTS[i].name : "", POINTS[i].name);
-        CHECK(used < sizeof(names));
+        if (POINTS[i].is_of_intake) {
+            append_name(points, "intake.", POINTS[i].name);
+        }
+        append_name(points, "shard.", POINTS[i].name);
     }
-    log_error("%s=%s is unknown; points:%s; plants: %s %s %s", variable, value, names, PLANTS[0],
-              PLANTS[1], PLANTS[2]);
+    for (int i = 0; i < TEST_PLANT_COUNT; i++) {
+        append_name(plants, "", PLANTS[i]);
+    }
+    log_error("%s=%s is unknown; points:%s; plants:%s", variable, value, points, plants);
     return ERR_BAD_CONFIG;
 }
 

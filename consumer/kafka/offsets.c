@@ -120,7 +120,7 @@ enum err offsets_output_range(
 {
     struct io_kafka *k = io_kafka_of(io);
     CHECK(partition.topic < k->output_count);
-    /* The reader reads committed data only: what it is told for the end is the last stable offset. */
+    /* The reader reads committed data only: it is told the last stable offset for the end. */
     rd_kafka_t *handle = TEST_HAS_PLANTED(RESTORE_TO_LSO) ? k->reader : k->ends;
     return range(k, handle, k->output_names[partition.topic], partition.partition, begin, end,
                  timeout_ms);
