@@ -25,7 +25,7 @@ import topics
 import worlds
 from broker import Cluster, die_with_parent
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "model"))
@@ -73,6 +73,7 @@ class Suppressd:
 
     def write_config(self, bootstrap, inputs, settings):
         values = {
+            "kafka.bootstrap.servers": bootstrap,
             "instance_id": self.instance,
             "topics.partitions": SHARDS,
             "state.directory": os.path.join(self.directory, self.instance),
@@ -81,7 +82,7 @@ class Suppressd:
             "transaction.timeout": "10s",
             **settings,
         }
-        lines = ["kafka:", f"  bootstrap.servers: {bootstrap}", "input:"]
+        lines = ["input:"]
         lines += [f"  {topic}: {{format: {one.format}, commands: {str(one.commands).lower()}}}"
                   for topic, one in inputs.items()]  # fmt: skip
         with open(self.config, "w", encoding="utf-8") as file:
@@ -291,6 +292,10 @@ class Admin:
         settings = {key.replace("_", "."): value for key, value in config.items()}
         self._done(self.client.create_topics([NewTopic(name, partitions, -1, config=settings)]))
         wait_until(lambda: self._count(name) == partitions, 20, f"topic {name} is there")
+
+    def grow(self, name, partitions):
+        self._done(self.client.create_partitions([NewPartitions(name, partitions)]))
+        wait_until(lambda: self._count(name) == partitions, 20, f"topic {name} has {partitions} partitions")
 
     def delete(self, name):
         self._done(self.client.delete_topics([name]))
