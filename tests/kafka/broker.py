@@ -203,6 +203,12 @@ class Cluster:
         process.kill()
         process.wait()
 
+    def stop_node(self, node):
+        """In order: it hands its partitions over first."""
+        process = self.processes.pop(node)
+        process.terminate()
+        process.wait()
+
     def start_node(self, node, wait=True):
         self._spawn(node)
         if wait:
