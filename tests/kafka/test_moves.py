@@ -3,7 +3,7 @@
 """The cluster moves: processes come, leave, sleep and die, topics grow and go, brokers fall, while events flow.
 
     test_moves.py BUILD_DIRECTORY                       what CI runs: one node
-    SUPPRESSD_SLOW=1 test_moves.py BUILD_DIRECTORY      all: two processes under one name, and three nodes
+    SUPPRESSD_SLOW=1 test_moves.py BUILD_DIRECTORY      all, among it two processes under one name, and three nodes
 
 Traffic is a steady stream and, each TICK_S, some pulses: complaints of recipients who never came before, each of
 whom is decided once. How long a pulse waits from being written to being decided tells how long its shard, or the
@@ -38,6 +38,7 @@ RESTART_MAX_S = 10  # 3 is the promise; the machine of the tests is shared
 JOIN_MAX_S = 30
 STEADY_S = 3  # of undisturbed work before and after each move
 STOP_MAX_S = 10
+BROKER_STALL_MAX_S = 30  # a record's time, an abort's, a restore; 10 is the promise
 SAYS_WITHIN_S = 60
 STRANGER_TIMEOUT_MS = 60_000
 REFUSED = 78
@@ -372,6 +373,7 @@ class Topics(Moves):
         program = self.delete_an_input()
         self.finish(program, codes=(0, HUNG))
 
+    @SLOW
     @unittest.expectedFailure  # the consumer does not close: the process gives up after 9 s, with exit code 70
     def test_it_ends_in_order_when_an_input_was_deleted(self):
         program = self.delete_an_input()
@@ -391,6 +393,7 @@ class Topics(Moves):
         self.assert_stall("an input is deleted", deleted)
         return program
 
+    @SLOW
     def test_new_partitions_of_an_input_are_read(self):
         program = self.make("host-a")
         self.begin(program)
@@ -405,6 +408,20 @@ class Topics(Moves):
         self.assert_stall("an input grows", grew)
         self.finish(program)
 
+    @SLOW
+    @unittest.expectedFailure  # a static member gets its old partitions back, and nobody looks for new ones
+    def test_partitions_that_an_input_got_while_the_process_restarted_are_read(self):
+        program = self.make("host-a")
+        self.begin(program)
+        self.stop(program)
+        self.admin.grow(self.mail, INPUT_PARTITIONS + 1)
+        program.start()
+        grew = time.monotonic()
+        self.write_complaint("new@example.com", INPUT_PARTITIONS)
+        wait_until(lambda: "new@example.com" in self.watch.seen_at, JOIN_MAX_S, "the new partition is read")
+        self.tell(f"read after {time.monotonic() - grew:.1f} s")
+        self.finish(program)
+
     def write_complaint(self, recipient, partition):
         """By a producer that has not known the topic when it was smaller."""
         event = {"kind": "complaint", "ts_ms": self.feed.newest_ms, "recipient": recipient}
@@ -412,18 +429,23 @@ class Topics(Moves):
         producer.produce(self.mail, json.dumps(event).encode(), partition=partition)
         self.assertEqual(0, producer.flush(30))
 
+    @SLOW
     def test_old_shards_go_on_when_events_grow_and_the_next_start_is_refused(self):
         self.grow_and_go_on(self.installation.events)
         self.assert_refuses(f"{self.installation.changelog}: partitions is {SHARDS}, must be {SHARDS + 2}")
 
+    @SLOW
     def test_old_shards_go_on_when_the_changelog_grows_and_the_next_start_is_refused(self):
         self.grow_and_go_on(self.installation.changelog)
         self.assert_refuses(f"{self.installation.changelog}: partitions is {SHARDS + 2}, must be {SHARDS}")
 
-    @unittest.expectedFailure  # it starts, and recipients whose key now falls to another shard lose their history
+    @unittest.expectedFailure  # it starts; recipients whose key now falls to another shard have lost their history
     def test_a_start_is_refused_when_events_and_changelog_have_grown_alike(self):
-        self.grow_and_go_on(self.installation.events)
-        self.admin.grow(self.installation.changelog, SHARDS + 2)
+        program = self.make("host-a")
+        self.begin(program)
+        self.finish(program)
+        for topic in (self.installation.events, self.installation.changelog):
+            self.admin.grow(topic, SHARDS + 2)
         self.assert_refuses(f"{SHARDS}", f"{SHARDS + 2}")
 
     def grow_and_go_on(self, topic):
@@ -444,6 +466,7 @@ class Topics(Moves):
             self.assertIn(word, program.last_log())
 
 
+@SLOW
 class Liveness(Moves):
     def test_a_shard_that_waits_for_a_strangers_transaction_says_so(self):
         program = self.make("host-a")
@@ -508,7 +531,7 @@ class Brokers(Moves):
             self.cluster.start_node(node)
             self.wait_in_sync()
             self.go_on()
-            self.assert_stall(f"broker {node} is restarted", began)
+            self.assert_stall(f"broker {node} is restarted", began, BROKER_STALL_MAX_S)
         self.tell_troubles(program)
         self.finish(program)
 
@@ -532,7 +555,7 @@ class Brokers(Moves):
         self.cluster.start_node(node)
         self.wait_in_sync()
         self.go_on()
-        self.assert_stall(what, began)
+        self.assert_stall(what, began, BROKER_STALL_MAX_S)
         self.tell_troubles(program)
 
     def wait_in_sync(self):
