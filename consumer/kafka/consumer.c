@@ -31,6 +31,7 @@ enum {
     SEEK_TIMEOUT_MS = 1000,
     STARTING_MAX_MS = 15000, /* a seek that fails for so long: the consumer is not well */
     CLOSE_POLL_MS = 50,
+    NEXT_MAX = 512, /* messages in one call of the client */
 };
 
 /* --- slots */
@@ -334,10 +335,27 @@ static bool take(struct io_kafka *k, rd_kafka_message_t *message, struct io_mess
     return false;
 }
 
-/* What is not handed out does not prolong the call beyond its time. */
+/* What is there, `max` at most; waits for the first. The others come in one call: each in a call of
+ * its own costs as much again as all that the client does for it. */
+static size_t next_messages(struct io_kafka *k,
+                            rd_kafka_message_t **next,
+                            size_t max,
+                            int timeout_ms)
+{
+    next[0] = rd_kafka_consumer_poll(k->consumer, timeout_ms);
+    if (next[0] == NULL) {
+        return 0;
+    }
+    const ssize_t others = rd_kafka_consume_batch_queue(k->queue, 0, next + 1, max - 1);
+    return others < 0 ? 1 : 1 + (size_t)others;
+}
+
+/* What is not handed out does not prolong the call beyond its time. A rebalance amid the call takes
+ * effect on all that is in hand: the gate sees the partitions as they are after it. */
 int consumer_poll(struct io *io, struct io_message *messages, size_t max, int timeout_ms)
 {
     struct io_kafka *k = io_kafka_of(io);
+    rd_kafka_message_t *next[NEXT_MAX];
     offsets_drain_purges(k);
     if (k->producer != NULL) {
         rd_kafka_poll(k->producer, 0); /* between transactions its errors would pile up */
@@ -350,19 +368,16 @@ int consumer_poll(struct io *io, struct io_message *messages, size_t max, int ti
     size_t count = 0;
     while (goes_on && count < max && !k->is_spent) {
         const unsigned rebalances = k->rebalances;
-        rd_kafka_message_t *message =
-            rd_kafka_consumer_poll(k->consumer, count == 0 ? client_left_ms(deadline) : 0);
+        const size_t room = max - count < NEXT_MAX ? max - count : NEXT_MAX;
+        const size_t n = next_messages(k, next, room, count == 0 ? client_left_ms(deadline) : 0);
         if (k->rebalances != rebalances) {
             count = drop_foreign(k, messages, count);
         }
-        if (message == NULL) {
-            break;
+        const size_t before = count;
+        for (size_t i = 0; i < n; i++) {
+            count += take(k, next[i], &messages[count]) ? 1 : 0;
         }
-        if (take(k, message, &messages[count])) {
-            count++;
-        } else {
-            goes_on = client_left_ms(deadline) > 0;
-        }
+        goes_on = n > 0 && (count - before == n || client_left_ms(deadline) > 0);
     }
     look_for_end(k);
     if (k->is_spent) {
@@ -409,8 +424,7 @@ void consumer_close(struct io_kafka *k, int64_t deadline)
     if (rd_kafka_fatal_error(k->consumer, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return; /* it has left the group already and would say so */
     }
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(k->consumer);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(k->consumer, queue);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(k->consumer, k->queue);
     if (error != NULL) {
         complain_rebalance(k, "the consumer does not close", error);
     } else {
@@ -424,5 +438,4 @@ void consumer_close(struct io_kafka *k, int64_t deadline)
             log_warn("kafka: the consumer does not close in time worker=%s", k->worker);
         }
     }
-    rd_kafka_queue_destroy(queue);
 }

@@ -99,6 +99,7 @@ static void io_close(struct io *io)
     const int64_t deadline = client_mono_ms() + CLOSE_TIMEOUT_MS;
     if (k->consumer != NULL) {
         consumer_close(k, deadline - CLOSE_RESERVE_MS);
+        rd_kafka_queue_destroy(k->queue);
         for (size_t i = 0; i < k->input_count; i++) {
             rd_kafka_topic_destroy(k->inputs[i]);
         }
@@ -238,6 +239,8 @@ static enum err open_consumer(const struct io_config *config, struct io_kafka *k
         return err;
     }
     rd_kafka_poll_set_consumer(k->consumer);
+    k->queue = rd_kafka_queue_get_consumer(k->consumer);
+    CHECK(k->queue != NULL);
     for (size_t i = 0; i < config->input_count; i++) {
         k->inputs[i] = rd_kafka_topic_new(k->consumer, config->inputs[i], NULL);
         CHECK(k->inputs[i] != NULL);

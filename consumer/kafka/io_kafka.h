@@ -65,6 +65,7 @@ struct io_kafka {
 
     /* consumer */
     rd_kafka_t *consumer;
+    rd_kafka_queue_t *queue;                 /* of the consumer: its messages and events */
     rd_kafka_topic_t *inputs[IO_TOPICS_MAX]; /* held, so that a pointer names a topic for good */
     size_t input_count;
     struct slot *slots[IO_TOPICS_MAX]; /* by partition */
