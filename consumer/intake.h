@@ -48,7 +48,6 @@ struct intake_source {
     struct span topic; /* for the evidence; SPAN_NONE: a file */
     int32_t partition;
     int64_t offset;
-    struct span traceparent;
 };
 
 struct dead_letter {
@@ -60,6 +59,7 @@ struct dead_letter {
 
 struct intake_sink {
     void *context;
+    /* without the traceparent, which only the caller knows */
     void (*observed)(void *context, uint32_t shard, const struct observation *observation);
     void (*dead)(void *context, const struct dead_letter *letter);
     /* every event's time, also of those that change nothing; may be NULL */

@@ -127,9 +127,19 @@ static void open_block(struct intake_role *role, struct packing *packing)
     role->open_bytes += packing->block.out.size;
 }
 
-static void on_observed(void *context, uint32_t shard, const struct observation *observation)
+/* Asked only of what takes evidence along, one event in ten: the client makes and frees an object
+ * for each record that is asked for its headers (110 ns, a tenth of the intake's time). */
+static struct observation with_trace(const struct intake_role *role,
+                                     const struct observation *observation)
 {
-    struct intake_role *role = context;
+    struct io *io = worker_io(role->worker);
+    struct observation traced = *observation;
+    traced.evidence.traceparent = io->ops->header(io, role->message, "traceparent");
+    return traced;
+}
+
+static void pack(struct intake_role *role, uint32_t shard, const struct observation *observation)
+{
     struct packing *packing = &role->packings[shard];
     if (!packing->is_open) {
         open_block(role, packing);
@@ -143,6 +153,17 @@ static void on_observed(void *context, uint32_t shard, const struct observation 
     }
     role->open_bytes += packing->block.out.size - size_before;
     role->observations++;
+}
+
+static void on_observed(void *context, uint32_t shard, const struct observation *observation)
+{
+    struct intake_role *role = context;
+    if (observation_has_words(observation)) {
+        const struct observation traced = with_trace(role, observation);
+        pack(role, shard, &traced);
+    } else {
+        pack(role, shard, observation);
+    }
 }
 
 static void on_dead(void *context, const struct dead_letter *letter)
@@ -233,7 +254,6 @@ static enum err apply(void *context,
         .topic = span_of(role->topic->name),
         .partition = message->partition,
         .offset = message->offset,
-        .traceparent = worker_io(worker)->ops->header(worker_io(worker), message, "traceparent"),
     };
     const struct intake_sink sink = {.context = role, .observed = on_observed, .dead = on_dead};
     if (message->is_tombstone) {
