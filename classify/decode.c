@@ -128,17 +128,21 @@ void decoding_event_each(struct decoding *decoding,
 /* --- fields -------------------------------------------------------------------------------------
  */
 
-static const struct json_node **find_slot(const struct span *keys,
-                                          size_t key_count,
-                                          struct span key,
-                                          const struct json_node **out)
+/* The place of a key, key_count if it is not wanted. A program names its members in the same order
+ * each time, and so do our tables: the search begins where the last one ended. */
+static size_t find_slot(const struct span *keys, size_t key_count, struct span key, size_t from)
 {
-    for (size_t i = 0; i < key_count; i++) {
+    for (size_t i = from; i < key_count; i++) {
         if (span_equal(keys[i], key)) {
-            return &out[i];
+            return i;
         }
     }
-    return NULL;
+    for (size_t i = 0; i < from; i++) {
+        if (span_equal(keys[i], key)) {
+            return i;
+        }
+    }
+    return key_count;
 }
 
 /* A bit per size of a key: most members of a record are wanted by nobody and go by their size. */
@@ -153,6 +157,7 @@ void field_pick(const struct json_node *object,
                 const struct json_node **out)
 {
     uint64_t sizes = 0;
+    size_t next = 0;
     for (size_t i = 0; i < key_count; i++) {
         out[i] = NULL;
         sizes |= size_bit(keys[i]);
@@ -164,9 +169,10 @@ void field_pick(const struct json_node *object,
         if ((sizes & size_bit(n->key)) == 0) {
             continue;
         }
-        const struct json_node **slot = find_slot(keys, key_count, n->key, out);
-        if (slot != NULL) {
-            *slot = n->kind == JSON_NULL ? NULL : n;
+        const size_t slot = find_slot(keys, key_count, n->key, next);
+        if (slot < key_count) {
+            out[slot] = n->kind == JSON_NULL ? NULL : n;
+            next = slot + 1;
         }
     }
 }

@@ -177,12 +177,14 @@ static enum origin origin_of(const struct event *event, bool has_peer)
 
 static void take_enhanced(const struct json_node *node, struct enhanced *out)
 {
+    static const struct span KEYS_OF_ENHANCED[] = {KEY("class"), KEY("subject"), KEY("detail")};
+    const struct json_node *fields[3];
     int64_t class_;
     int64_t subject;
     int64_t detail;
-    if (field_int(field_find(node, "class"), 2, 5, &class_) && class_ != 3 &&
-        field_int(field_find(node, "subject"), 0, 999, &subject) &&
-        field_int(field_find(node, "detail"), 0, 999, &detail)) {
+    field_pick(node, KEYS_OF_ENHANCED, 3, fields);
+    if (field_int(fields[0], 2, 5, &class_) && class_ != 3 &&
+        field_int(fields[1], 0, 999, &subject) && field_int(fields[2], 0, 999, &detail)) {
         *out = (struct enhanced){(uint8_t)class_, (uint16_t)subject, (uint16_t)detail};
     }
 }
