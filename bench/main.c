@@ -11,6 +11,7 @@ static const struct bench_command *const COMMANDS[] = {
     &BENCH_PIPELINE,
     &BENCH_COUNT,
     &BENCH_PLAIN,
+    &BENCH_EVENTS,
 };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
