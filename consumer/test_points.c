@@ -20,8 +20,8 @@ struct point {
     bool is_of_intake;
 };
 
-#define POINT_ROW(id, text, of_intake) [id] = {(text), (of_intake)},
-#define PLANT_ROW(id, text)            [id] = text,
+#define POINT_ROW(id, text, of_intake) [id] = {text, of_intake},
+#define PLANT_ROW(id, text)            [id] = (text),
 static const struct point POINTS[] = {TEST_POINTS(POINT_ROW)};
 static const char *const PLANTS[] = {TEST_PLANTS(PLANT_ROW)};
 

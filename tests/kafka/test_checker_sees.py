@@ -146,8 +146,15 @@ class CheckerSees(EndToEnd):
         self.feed.close()
         self.rest.wait_drained([heir])
         self.rest.wait_swept([heir])
+        before = self.rest.shards.ends(self.installation.changelog)
         zombie.process.send_signal(signal.SIGCONT)
-        self.finish(harm)
+        if harm:
+            # Nothing more is asked of the two: whoever restores what the zombie has written refuses, rightly.
+            wait_until(lambda: self.rest.shards.ends(self.installation.changelog) != before,
+                       TAKEOVER_TIMEOUT_S, "the zombie commits")  # fmt: skip
+            self.end_programs()
+        else:
+            self.finish(harm)
 
 
 def is_stopped(program):
