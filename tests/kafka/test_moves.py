@@ -36,7 +36,7 @@ SESSION_S = 6
 STALL_MAX_S = SESSION_S + 10
 RESTART_MAX_S = 10  # 3 is the promise; the machine of the tests is shared
 JOIN_MAX_S = 30
-STEADY_S = 3  # of undisturbed work before and after each move
+STEADY_S = 2  # of undisturbed work before and after each move
 STOP_MAX_S = 10
 BROKER_STALL_MAX_S = 30  # a record's time, an abort's, a restore; 10 is the promise
 SAYS_WITHIN_S = 60
@@ -369,6 +369,7 @@ class Processes(Moves):
 
 
 class Topics(Moves):
+    @SLOW
     def test_the_other_inputs_go_on_when_one_is_deleted(self):
         program = self.delete_an_input()
         self.finish(program, codes=(0, HUNG))
