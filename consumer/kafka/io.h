@@ -144,7 +144,7 @@ struct io_ops {
     void (*purge)(struct io *io, struct io_partition partition, int64_t before);
 
     /* Calls revoked() for what is still assigned (the handler commits), frees everything. Every
-     * message must be released when revoked() returns. Bounded by 10 s beyond what revoked() takes;
+     * message must be released when revoked() returns. Bounded by 7 s beyond what revoked() takes;
      * what hangs longer is left behind and said. */
     void (*close)(struct io *io);
 };
