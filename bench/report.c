@@ -184,6 +184,10 @@ static void print_latencies(const struct results *results, FILE *out)
                 latency->rate, latency->sent_rate, latency->probes, quantile_ms(latency, 0.5),
                 quantile_ms(latency, 0.9), quantile_ms(latency, 0.99), quantile_ms(latency, 0.999),
                 (double)latency->histogram.max_us / 1000, GOAL_P99_MS, verdict(is_soon(latency)));
+        if (latency->sent_rate < latency->rate / 100 * 98) {
+            fprintf(out, "  the sender was late: this machine cannot send and decide so much at "
+                         "once; its lateness is in these figures\n");
+        }
         print_histogram(&latency->histogram, out);
     }
 }
