@@ -358,10 +358,11 @@ static void make_room(struct record *record)
 
 static void remember(struct record *record, struct failure *word, const struct failure *failure)
 {
-    if (word == NULL) {
-        record->failures[record->failure_count++] = *failure;
-    } else if (replaces(failure, word)) {
-        *word = *failure;
+    if (word == NULL || replaces(failure, word)) {
+        if (word != NULL) {
+            forget_failure(record, (size_t)(word - record->failures));
+        }
+        record->failures[record->failure_count++] = *failure; /* the last to come */
     }
     forget_older_than_memory(record);
     make_room(record);
