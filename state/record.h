@@ -63,8 +63,7 @@ struct wish {
 
 struct record {
     struct key key;                            /* whose; not packed, it stands beside */
-    struct failure failures[FAILURES_MAX + 1]; /* by the first word of their sends; the ninth only
-                                                  while deciding */
+    struct failure failures[FAILURES_MAX + 1]; /* as they came; the ninth only while deciding */
     size_t failure_count;
     struct last_delivery delivery;
     int64_t floor_ms;   /* failures and deliveries up to this time no longer count */
