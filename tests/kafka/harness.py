@@ -432,7 +432,8 @@ def overdue(changelog):
 def is_due(record, newest_ms):
     if record.mailbox:
         return record.mailbox.end_ms is not None and record.mailbox.end_ms <= newest_ms - worlds.LAPSE_AFTER_MS
-    return record.wish.kind is None and newest_ms - worlds.DROP_AFTER_MS - record.touched_ms >= worlds.policy.M
+    is_over = record.wish.kind is None and newest_ms - worlds.DROP_AFTER_MS - record.touched_ms >= worlds.policy.M
+    return is_over and record.seq <= newest_ms - worlds.policy.M
 
 
 # --- a test of the whole
