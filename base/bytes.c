@@ -87,7 +87,8 @@ bool span_to_u64(struct span text, uint64_t *out)
 
 /* --- times: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" --------------------- */
 
-int64_t days_from_civil(int year, int month, int day)
+/* Days since 1970-01-01 of a proleptic Gregorian date; month 1 to 12. */
+static int64_t days_from_civil(int year, int month, int day)
 {
     const int64_t y = (int64_t)year - (month <= 2);
     const int64_t era = (y >= 0 ? y : y - 399) / 400;

@@ -69,9 +69,6 @@ void time_format(int64_t ms, char out[TIME_TEXT_SIZE + 1]);
  * colon; `T` or a space). A date and time without offset is refused. */
 bool time_parse(struct span text, int64_t *ms);
 
-/* Days since 1970-01-01 of a proleptic Gregorian date; month 1 to 12. */
-int64_t days_from_civil(int year, int month, int day);
-
 /* --- writing: a buffer of the caller's with a bound ------------------------------------------- */
 
 struct writer {

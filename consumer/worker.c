@@ -145,7 +145,7 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-void worker_set_activity(struct worker *worker, enum worker_activity activity)
+static void set_activity(struct worker *worker, enum worker_activity activity)
 {
     atomic_store_explicit(&worker->status.activity, (int)activity, memory_order_relaxed);
 }
@@ -353,7 +353,7 @@ static void settle(struct worker *worker)
 static enum io_result commit_once(struct worker *worker)
 {
     static _Thread_local struct io_offset offsets[WORKER_PARTITIONS_MAX];
-    worker_set_activity(worker, WORKER_COMMITTING);
+    set_activity(worker, WORKER_COMMITTING);
     worker->ops->finish(worker->role, worker);
     const size_t offset_count = collect_offsets(worker, offsets);
     beat(worker);
@@ -361,7 +361,7 @@ static enum io_result commit_once(struct worker *worker)
         worker->io->ops->commit(worker->io, outbox_records(worker->outbox),
                                 outbox_count(worker->outbox), offsets, offset_count);
     beat(worker);
-    worker_set_activity(worker, WORKER_POLLING);
+    set_activity(worker, WORKER_POLLING);
     switch (result) {
     case IO_OK:
         TEST_POINT(AFTER_COMMIT, worker->config.io.worker);
@@ -553,7 +553,7 @@ static void show_activity(struct worker *worker)
         activity = state == HELD_WAITING ? WORKER_WAITING : activity;
         activity = state == HELD_FULL ? WORKER_PAUSED : activity;
     }
-    worker_set_activity(worker, activity);
+    set_activity(worker, activity);
 }
 
 static void cycle(struct worker *worker)
@@ -621,7 +621,7 @@ static void run_io(struct worker *worker, const atomic_bool *stop)
     worker->is_spent = false;
     worker->is_fenced = false;
     beat(worker);
-    worker_set_activity(worker, WORKER_POLLING);
+    set_activity(worker, WORKER_POLLING);
     while (!*stop && !worker->is_spent) {
         cycle(worker);
     }
@@ -639,7 +639,7 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
     worker->stop = stop;
     worker->applied_max = WORKER_BATCH_MAX;
     while (!*stop && worker->refusal == OK) {
-        worker_set_activity(worker, WORKER_OPENING);
+        set_activity(worker, WORKER_OPENING);
         beat(worker);
         const enum err err = worker->config.open(&worker->config.io, handler, stop, &worker->io);
         if (err == ERR_TIMEOUT) {
@@ -670,6 +670,6 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
         reopen_pause_ms =
             reopen_pause_ms * 3 < REOPEN_PAUSE_MAX_MS ? reopen_pause_ms * 3 : REOPEN_PAUSE_MAX_MS;
     }
-    worker_set_activity(worker, WORKER_STOPPED);
+    set_activity(worker, WORKER_STOPPED);
     return worker->refusal;
 }

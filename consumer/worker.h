@@ -132,7 +132,6 @@ struct held *worker_held(struct worker *worker, size_t i);
 MUST_USE enum err worker_start_held(struct worker *worker, struct held *held);
 /* The transaction has something of this partition in it. */
 void worker_touch(struct worker *worker, struct held *held);
-void worker_set_activity(struct worker *worker, enum worker_activity activity);
 
 int64_t mono_ms(void);
 int64_t wall_ms(void);

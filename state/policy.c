@@ -89,11 +89,6 @@ static const struct policy PRESETS[] = {
 
 enum { PRESET_COUNT = sizeof(PRESETS) / sizeof(PRESETS[0]) };
 
-const struct policy *policy_preset_at(size_t i)
-{
-    return i < PRESET_COUNT ? &PRESETS[i] : NULL;
-}
-
 const struct policy *policy_preset(struct span name)
 {
     for (size_t i = 0; i < PRESET_COUNT; i++) {

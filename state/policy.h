@@ -49,8 +49,6 @@ struct policy {
 
 /* default, careful, handshake; NULL: no such. */
 const struct policy *policy_preset(struct span name);
-/* The i-th preset, NULL behind the last. */
-const struct policy *policy_preset_at(size_t i);
 
 /* How long a suppression of this row and category lasts, 0: for good. `repeats` counts from 1, mild
  * rows only. */

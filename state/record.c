@@ -64,13 +64,6 @@ static bool has_wish_state(const struct record *record)
     return record->wish.kind != WISH_NONE || record->wish.floor_ms != 0;
 }
 
-bool record_is_empty(const struct record *record)
-{
-    return record->failure_count == 0 && record->delivery.ts_ms == 0 && record->floor_ms == 0 &&
-           record->touched_ms == 0 && !record->mailbox.active && record->repeats == 0 &&
-           !has_wish_state(record) && record->seq == 0;
-}
-
 static int64_t newest_failure_ms(const struct record *record)
 {
     int64_t newest_ms = 0;

@@ -79,8 +79,6 @@ struct record {
 
 /* Everything never, nothing. */
 void record_init(struct record *record, struct key key);
-/* Nothing is remembered, not even a seq: it needs no place. */
-bool record_is_empty(const struct record *record);
 bool record_is_suppressed(const struct record *record);
 static inline struct span record_key_text(const struct record *record)
 {

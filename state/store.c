@@ -372,11 +372,6 @@ uint64_t store_count(const struct store *store)
     return store->count;
 }
 
-size_t store_bytes(const struct store *store)
-{
-    return store->bytes;
-}
-
 bool store_mark(struct store *store, struct key key)
 {
     struct slot *slot = find_slot(store, key);

@@ -50,7 +50,6 @@ MUST_USE enum err store_put(struct store *store, struct key key, struct span pac
 void store_remove(struct store *store, struct key key);
 
 uint64_t store_count(const struct store *store);
-size_t store_bytes(const struct store *store);
 
 /* Marks of a key in the running transaction: false the first time that it is asked for since the
  * last store_unmark. The key must be there. */

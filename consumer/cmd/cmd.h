@@ -68,8 +68,6 @@ enum parse_result parse_options(const struct command *command,
 int parse_exit_code(enum parse_result result);
 void options_free(struct options *options);
 
-void print_help(const struct command *command, FILE *out);
-
 /* The configuration of these options, defaults where no file is given. What is wrong was said. */
 MUST_USE enum err load_config(const struct options *options,
                               bool without_kafka,

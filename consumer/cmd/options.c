@@ -11,7 +11,7 @@
 
 enum { OPTIONS_MAX = 16, OPTION_SET = 256, OPTION_OWN = 512 };
 
-void print_help(const struct command *command, FILE *out)
+static void print_help(const struct command *command, FILE *out)
 {
     fprintf(out, "Usage: suppressd %s\n\n%s", command->usage, command->help);
 }

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "consumer/kafka/client.h"
 
-enum { BROKERS = 1, BROKER_ID = 1, REPLICAS = 1, FAIL_MAX = 64, CLOSE_TIMEOUT_MS = 3000 };
+enum { BROKERS = 1, REPLICAS = 1, FAIL_MAX = 64, CLOSE_TIMEOUT_MS = 3000 };
 
 struct embedded {
     rd_kafka_t *host; /* the mock lives inside a client handle */
@@ -65,15 +65,6 @@ void embedded_fail(struct embedded *embedded, int16_t api_key, int error_code, s
         errors[i] = (rd_kafka_resp_err_t)error_code;
     }
     rd_kafka_mock_push_request_errors_array(embedded->cluster, api_key, count, errors);
-}
-
-void embedded_set_up(struct embedded *embedded, bool is_up)
-{
-    if (is_up) {
-        rd_kafka_mock_broker_set_up(embedded->cluster, BROKER_ID);
-    } else {
-        rd_kafka_mock_broker_set_down(embedded->cluster, BROKER_ID);
-    }
 }
 
 void embedded_destroy(struct embedded **embedded)

@@ -36,7 +36,4 @@ const char *embedded_servers(const struct embedded *embedded);
  * code of the protocol. For tests. */
 void embedded_fail(struct embedded *embedded, int16_t api_key, int error_code, size_t count);
 
-/* The broker answers no more (false) or again (true). For tests. */
-void embedded_set_up(struct embedded *embedded, bool is_up);
-
 void embedded_destroy(struct embedded **embedded);
