@@ -32,6 +32,7 @@ struct undo_log {
 struct sweep {
     uint64_t cursor;
     int64_t newest_at_start_ms; /* of this round */
+    bool stirred;               /* a commit since then: what is due may stand behind the cursor */
     bool rests;
 };
 
@@ -293,7 +294,8 @@ enum err shard_sweep(struct shard *shard, size_t slots_max, const struct decisio
 {
     struct sweep *sweep = &shard->sweep;
     if (sweep->cursor == 0) {
-        sweep->rests = sweep->newest_at_start_ms == shard->newest_event_ms;
+        sweep->rests = !sweep->stirred && sweep->newest_at_start_ms == shard->newest_event_ms;
+        sweep->stirred = false;
         sweep->newest_at_start_ms = shard->newest_event_ms;
     }
     for (size_t done = 0; done < slots_max && !sweep->rests; done += SWEEP_KEYS_MAX) {
@@ -394,6 +396,7 @@ void shard_commit(struct shard *shard, int64_t next_offset)
             store_unmark(shard->store, key);
         }
     }
+    shard->sweep.stirred |= shard->undo.count > 0;
     shard->progress.next_offset = next_offset;
     shard->progress.sequence++;
     shard->progress.record_count = (uint32_t)shard->undo.count;

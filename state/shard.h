@@ -74,7 +74,7 @@ MUST_USE enum err shard_apply(struct shard *shard,
 
 /* Time alone, a bounded step: looks at the next slots_max places and releases what ended
  * SWEEP_LAPSE_AFTER_MS before the newest event, drops what is spent since SWEEP_DROP_AFTER_MS.
- * Rests when a whole round found the newest event unchanged. ERR_FULL as above. */
+ * Rests when nothing has changed for a whole round. ERR_FULL as above. */
 MUST_USE enum err shard_sweep(struct shard *shard,
                               size_t slots_max,
                               const struct decision_sink *sink);

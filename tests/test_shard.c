@@ -392,6 +392,43 @@ static void the_sweep_releases_an_hour_late_and_drops_after_a_week(void **state)
     tear_down(&f);
 }
 
+/* What is dropped makes others move back behind the scan. */
+static void the_sweep_rests_only_when_nothing_due_is_left(void **state)
+{
+    (void)state;
+    enum { KEYS = 6000, LATE = KEYS + 1 };
+    struct fixture f;
+    set_up(&f);
+    struct chance chance = chance_init("sweep");
+    struct observation o = {
+        .kind = KIND_BOUNCED, .category = CATEGORY_MAILBOX_FULL, .send = {.hash = 5}};
+    for (uint64_t i = 0; i < KEYS; i++) {
+        o.key = (struct key){chance_next(&chance), chance_next(&chance)};
+        o.ts_ms = START_MS;
+        assert_int_equal(shard_apply(f.shard, &o, &f.sink), OK);
+    }
+    shard_commit(f.shard, 0);
+    assert_int_equal(store_count(shard_store(f.shard)), KEYS);
+    const struct observation other = {
+        .kind = KIND_DELIVERED, .key = {9, 9}, .ts_ms = START_MS + 100 * DAY_MS};
+    assert_int_equal(shard_apply(f.shard, &other, &f.sink), OK);
+    for (int cycle = 0; cycle < 100; cycle++) {
+        assert_int_equal(shard_sweep(f.shard, 1000, &f.sink), OK);
+        shard_commit(f.shard, cycle);
+    }
+    assert_int_equal(store_count(shard_store(f.shard)), 0);
+
+    o.key = (struct key){LATE, LATE}; /* long due when it comes */
+    assert_int_equal(shard_apply(f.shard, &o, &f.sink), OK);
+    assert_true(shard_is_dirty(f.shard));
+    for (int cycle = 0; cycle < 100; cycle++) {
+        shard_commit(f.shard, cycle);
+        assert_int_equal(shard_sweep(f.shard, 1000, &f.sink), OK);
+    }
+    assert_int_equal(store_count(shard_store(f.shard)), 0);
+    tear_down(&f);
+}
+
 static void a_full_store_can_be_undone(void **state)
 {
     (void)state;
@@ -577,6 +614,7 @@ int main(void)
         cmocka_unit_test(what_nobody_of_ours_wrote_is_not_restored),
         cmocka_unit_test(an_event_that_changes_nothing_is_no_change),
         cmocka_unit_test(the_sweep_releases_an_hour_late_and_drops_after_a_week),
+        cmocka_unit_test(the_sweep_rests_only_when_nothing_due_is_left),
         cmocka_unit_test(a_full_store_can_be_undone),
         cmocka_unit_test(a_counting_record_fits_into_its_cache_line),
         cmocka_unit_test(no_truncated_record_is_taken),

@@ -219,11 +219,7 @@ class Feed:
         self.newest_ms = max([self.newest_ms, *(event["ts_ms"] for event in events)])
 
     def close(self):
-        """Deliveries to strangers move the time of every shard on, so that its sweep looks at all it holds.
-
-        A sweep rests when a whole round found the shard's newest event unchanged. What an event that came late
-        has left behind by then is due, and waits for the next event that is newer.
-        """
+        """Deliveries to strangers move the time of every shard on, so that its sweep looks at all it holds."""
         now_ms = self.newest_ms + 1
         names = (f"stranger{number}@example.com" for number in range(STRANGERS))
         self.send([{"kind": "delivered", "ts_ms": now_ms, "recipient": name} for name in names])
