@@ -11,6 +11,7 @@
 struct intake {
     struct intake_config config;
     struct decoder *decoder;
+    struct classifier *classifier;
     struct intake_counts counts;
     /* while a record is decoded */
     const struct intake_source *source;
@@ -31,9 +32,12 @@ enum err intake_create(const struct intake_config *config, struct intake **out)
     if (intake == NULL) {
         return ERR_NO_MEMORY;
     }
-    const enum err err = decoder_create(&intake->decoder);
+    enum err err = decoder_create(&intake->decoder);
+    if (err == OK) {
+        err = classifier_create(config->rules, &intake->classifier);
+    }
     if (err != OK) {
-        free(intake);
+        intake_destroy(&intake);
         return err;
     }
     intake->config = *config;
@@ -47,6 +51,7 @@ void intake_destroy(struct intake **intake)
     *intake = NULL;
     if (i != NULL) {
         decoder_destroy(&i->decoder);
+        classifier_destroy(&i->classifier);
         free(i);
     }
 }
@@ -182,7 +187,7 @@ static void take_event(void *context, const struct decode_part *part, const stru
         refuse(intake, part, fault);
         return;
     }
-    const struct meaning meaning = classify(intake->config.rules, event);
+    const struct meaning meaning = classify(intake->classifier, event);
     if (!observation_matters(event->kind, event->origin, meaning.category)) {
         intake->counts.harmless++;
         return;

@@ -70,7 +70,7 @@ enum err setup_create(const struct config *config, struct setup **out)
         return ERR_NO_MEMORY;
     }
     setup->budget.limit = (size_t)config->state_memory_limit_bytes;
-    enum err err = ruleset_create(&setup->rules);
+    enum err err = ruleset_create(config->rule_files, config->rule_file_count, &setup->rules);
     if (err == OK) {
         err = create_policies(config, &setup->policies);
     }

@@ -761,7 +761,7 @@ static void the_intake_takes_every_event_once_whatever_fails(void **state)
     const struct input_topic input = {.name = "in", .format = format_find(SPAN("native"))};
     log_set_level(LOG_ERROR);
     secret_fixed(&secret);
-    assert_int_equal(ruleset_create(&rules), OK);
+    assert_int_equal(ruleset_create(NULL, 0, &rules), OK);
     assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
                      OK);
     const struct process process = {

@@ -51,7 +51,7 @@ static int set_up(void **state)
     memset(&t, 0, sizeof(t));
     const struct policy_tenant careful = {SPAN("careful-one"), policy_preset(SPAN("careful"))};
     secret_fixed(&t.secret);
-    assert_int_equal(ruleset_create(&t.rules), OK);
+    assert_int_equal(ruleset_create(NULL, 0, &t.rules), OK);
     assert_int_equal(
         policy_set_create(policy_preset(SPAN("default")), false, &careful, 1, &t.policies), OK);
     const struct intake_config config = {

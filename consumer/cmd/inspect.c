@@ -18,7 +18,7 @@ enum {
     DEPTH_MAX = 8,
 };
 
-/* A configuration changes nothing here yet, but one that is wrong is said all the same. */
+/* A configuration changes nothing in what is decoded, but one that is wrong is said all the same. */
 static enum err check_config(const struct options *options)
 {
     struct config *config;
@@ -149,6 +149,18 @@ const struct command COMMAND_DECODE = {
     .run = run_decode,
 };
 
+/* The rules in force with these options. */
+static enum err create_rules(const struct options *options, struct ruleset **out)
+{
+    struct config *config;
+    enum err err = load_config(options, true, &config);
+    if (err == OK) {
+        err = ruleset_create(config->rule_files, config->rule_file_count, out);
+        config_destroy(&config);
+    }
+    return err;
+}
+
 /* --- classify ------------------------------------------------------------------------------- */
 
 static void print_meaning(struct span id, uint64_t line, const struct meaning *meaning)
@@ -174,6 +186,7 @@ static void print_meaning(struct span id, uint64_t line, const struct meaning *m
 
 struct classify_run {
     struct ruleset *rules;
+    struct classifier *classifier;
     struct json_reader *reader;
     uint64_t line;
     uint64_t faults;
@@ -193,7 +206,7 @@ static void classify_line(struct classify_run *run, struct span line, char *memo
         fprintf(stderr, "suppressd classify: line %" PRIu64 ": %s\n", run->line, fault);
         return;
     }
-    const struct meaning meaning = classify(run->rules, &reply.event);
+    const struct meaning meaning = classify(run->classifier, &reply.event);
     print_meaning(reply.id, run->line, &meaning);
 }
 
@@ -232,10 +245,10 @@ static int run_classify(const struct command *command, int argc, char **argv)
         options_free(&options);
         return parse_exit_code(parsed);
     }
-    enum err err = check_config(&options);
+    enum err err = create_rules(&options, &run.rules);
     options_free(&options);
     if (err == OK) {
-        err = ruleset_create(&run.rules);
+        err = classifier_create(run.rules, &run.classifier);
     }
     if (err == OK) {
         err = json_reader_create(DEPTH_MAX, &run.reader);
@@ -246,6 +259,7 @@ static int run_classify(const struct command *command, int argc, char **argv)
     if (run.reader != NULL) {
         json_reader_destroy(&run.reader);
     }
+    classifier_destroy(&run.classifier);
     ruleset_destroy(&run.rules);
     if (err != OK) {
         return exit_code_of(err);
