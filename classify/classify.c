@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
 
@@ -173,12 +174,19 @@ static bool counts_alone(const struct reply *reply)
     return reply->code < 500 || span_trim(reply->text).size == 0;
 }
 
+static bool find_code(const struct ruleset *rules,
+                      const struct reply *reply,
+                      struct code_match *out)
+{
+    return codes_find_enhanced(rules->codes, reply->code, with_class_of_reply(reply), out) ||
+           (counts_alone(reply) && codes_find_reply(rules->codes, reply->code, out));
+}
+
 /* 4 */
 static bool by_codes(const struct ruleset *rules, const struct reply *reply, struct meaning *out)
 {
     struct code_match match;
-    if (!codes_find_enhanced(rules->codes, reply->code, with_class_of_reply(reply), &match) &&
-        !(counts_alone(reply) && codes_find_reply(rules->codes, reply->code, &match))) {
+    if (!find_code(rules, reply, &match)) {
         return false;
     }
     *out = meaning_of(match.category, match.by, match.rule);
@@ -222,4 +230,21 @@ struct meaning classify(struct classifier *classifier, const struct event *event
     }
     meaning.class_ = class_under(event->kind, meaning.category);
     return meaning;
+}
+
+void classify_explain(struct classifier *classifier,
+                      const struct event *event,
+                      struct explanation *out)
+{
+    const struct ruleset *rules = classifier->ruleset;
+    struct meaning meaning;
+    *out = (struct explanation){.meaning = classify(classifier, event),
+                                .is_by_event = by_event(event, &meaning)};
+    if (out->is_by_event) {
+        return;
+    }
+    const struct reply reply = with_codes_of_text(&event->reply);
+    out->candidate_count = text_rules_explain(rules->text_rules, classifier->scanner, event, &reply,
+                                              out->candidates, EXPLAIN_CANDIDATES_MAX);
+    out->has_code = find_code(rules, &reply, &out->code);
 }

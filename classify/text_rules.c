@@ -134,6 +134,19 @@ static enum text_verdict judge(const struct text_rules *rules,
     return TEXT_WON;
 }
 
+const char *text_verdict_words(enum text_verdict verdict)
+{
+    static const char *const WORDS[] = {
+        [TEXT_WON] = "",
+        [TEXT_BEATEN] = "a rule before it won",
+        [TEXT_OTHER_PROVIDER] = "it is not of the provider",
+        [TEXT_OTHER_REPLY] = "its reply code is none of `when.reply`",
+        [TEXT_OTHER_ENHANCED] = "its enhanced code is none of `when.enhanced`",
+        [TEXT_OTHER_KIND] = "its kind is none of `when.kind`",
+    };
+    return WORDS[verdict];
+}
+
 /* --- scanning -----------------------------------------------------------------------------------
  */
 

@@ -91,6 +91,9 @@ const struct text_rule *text_rules_find(const struct text_rules *rules,
                                         const struct event *event,
                                         const struct reply *reply);
 
+/* Why it did not win: `its kind is none of when.kind`. "" of TEXT_WON. */
+const char *text_verdict_words(enum text_verdict verdict);
+
 /* Every rule whose pattern is found, in order of precedence; how many, at most `max`. */
 size_t text_rules_explain(const struct text_rules *rules,
                           struct text_scanner *scanner,

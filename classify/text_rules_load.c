@@ -495,12 +495,6 @@ static void fault_of_example(struct yaml *yaml,
                              const struct yaml_node *example,
                              const struct outcome *outcome)
 {
-    static const char *const WHY[] = {
-        [TEXT_OTHER_PROVIDER] = "it is not of the provider",
-        [TEXT_OTHER_REPLY] = "its reply code is none of `when.reply`",
-        [TEXT_OTHER_ENHANCED] = "its enhanced code is none of `when.enhanced`",
-        [TEXT_OTHER_KIND] = "its kind is none of `when.kind`",
-    };
     if (!outcome->is_found) {
         yaml_fault(yaml, example, "%s does not win this example: its pattern is not found in it",
                    rule->id);
@@ -513,7 +507,7 @@ static void fault_of_example(struct yaml *yaml,
                    outcome->winner->place.file, outcome->winner->place.line);
     } else {
         yaml_fault(yaml, example, "%s does not win this example: %s", rule->id,
-                   WHY[outcome->verdict]);
+                   text_verdict_words(outcome->verdict));
     }
 }
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "classify/classify.h"
+#include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
 
@@ -253,6 +253,41 @@ static void a_provider_is_known_by_the_end_of_the_mx_or_of_the_recipients_domain
         event.recipient = span_of(cases[i].recipient);
         assert_int_equal(strcmp(rule_of(&world, &event), "g") == 0, cases[i].is_theirs);
     }
+    end_world(&world);
+}
+
+/* --- explained ------------------------------------------------------------------------------- */
+
+static void an_explanation_names_the_winner_and_why_the_others_lost(void **state)
+{
+    (void)state;
+    struct world world = world_of(
+        "rules:\n"
+        "- {id: hard, pattern: quota, when: {reply: 5xx}, category: moved, examples: [550 quota]}\n"
+        "- {id: over, pattern: over, category: mailbox_full, examples: [over]}\n"
+        "- {id: quota, pattern: quota, category: expired, examples: [450 quota]}\n"
+        "codes: [{enhanced: 4.2.2, category: mailbox_full, example: 4.2.2}]\n");
+    char memory[4096];
+    struct explanation e;
+    struct event event = event_of("452 4.2.2 quota is over", memory);
+    classify_explain(world.classifier, &event, &e);
+    assert_false(e.is_by_event);
+    assert_string_equal(e.meaning.rule, "over");
+    assert_int_equal(e.candidate_count, 3);
+    assert_string_equal(e.candidates[0].rule->id, "hard");
+    assert_int_equal(e.candidates[0].verdict, TEXT_OTHER_REPLY);
+    assert_string_equal(e.candidates[1].rule->id, "over");
+    assert_int_equal(e.candidates[1].verdict, TEXT_WON);
+    assert_string_equal(e.candidates[1].rule->place.file, "t.yaml");
+    assert_int_equal(e.candidates[1].rule->place.line, 3);
+    assert_int_equal(e.candidates[2].verdict, TEXT_BEATEN);
+    assert_true(e.has_code);
+    assert_string_equal(e.code.rule, "4.2.2");
+    assert_int_equal(e.code.place.line, 5);
+    event.origin = ORIGIN_LOCAL;
+    classify_explain(world.classifier, &event, &e);
+    assert_true(e.is_by_event);
+    assert_int_equal(e.candidate_count, 0);
     end_world(&world);
 }
 
@@ -577,6 +612,7 @@ int main(void)
         cmocka_unit_test(a_rule_holds_where_its_conditions_do),
         cmocka_unit_test(a_kind_is_a_condition_too),
         cmocka_unit_test(a_provider_is_known_by_the_end_of_the_mx_or_of_the_recipients_domain),
+        cmocka_unit_test(an_explanation_names_the_winner_and_why_the_others_lost),
         cmocka_unit_test(line_breaks_and_tabs_are_one_space),
         cmocka_unit_test(bytes_that_are_no_utf8_harm_nobody),
         cmocka_unit_test(of_a_long_text_only_the_beginning_is_read),
