@@ -11,7 +11,6 @@
 struct intake {
     struct intake_config config;
     struct decoder *decoder;
-    struct classifier *classifier;
     struct intake_counts counts;
     /* while a record is decoded */
     const struct intake_source *source;
@@ -32,12 +31,9 @@ enum err intake_create(const struct intake_config *config, struct intake **out)
     if (intake == NULL) {
         return ERR_NO_MEMORY;
     }
-    enum err err = decoder_create(&intake->decoder);
-    if (err == OK) {
-        err = classifier_create(config->rules, &intake->classifier);
-    }
+    const enum err err = decoder_create(&intake->decoder);
     if (err != OK) {
-        intake_destroy(&intake);
+        free(intake);
         return err;
     }
     intake->config = *config;
@@ -51,7 +47,6 @@ void intake_destroy(struct intake **intake)
     *intake = NULL;
     if (i != NULL) {
         decoder_destroy(&i->decoder);
-        classifier_destroy(&i->classifier);
         free(i);
     }
 }
@@ -59,6 +54,11 @@ void intake_destroy(struct intake **intake)
 const struct intake_counts *intake_counts(const struct intake *intake)
 {
     return &intake->counts;
+}
+
+void intake_use(struct intake *intake, struct classifier *classifier)
+{
+    intake->config.classifier = classifier;
 }
 
 static void refuse(struct intake *intake, const struct decode_part *part, const char *reason)
@@ -187,7 +187,7 @@ static void take_event(void *context, const struct decode_part *part, const stru
         refuse(intake, part, fault);
         return;
     }
-    const struct meaning meaning = classify(intake->classifier, event);
+    const struct meaning meaning = classify(intake->config.classifier, event);
     if (!observation_matters(event->kind, event->origin, meaning.category)) {
         intake->counts.harmless++;
         return;

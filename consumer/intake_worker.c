@@ -40,6 +40,8 @@ struct packing {
 struct intake_role {
     const struct process *process;
     struct intake *intake;
+    size_t reader;            /* of the rules in force */
+    bool holds_rules;         /* from the first record of a transaction to its end */
     struct packing *packings; /* one a shard */
     struct worker *worker;    /* while a message is applied */
     uint64_t observations;    /* in this transaction */
@@ -61,6 +63,7 @@ void intake_role_destroy(struct intake_role **role)
     if (r == NULL) {
         return;
     }
+    published_let_go(r->process->rules, r->reader);
     for (uint32_t i = 0; r->packings != NULL && i < r->process->shard_count; i++) {
         free(r->packings[i].memory);
     }
@@ -76,13 +79,13 @@ enum err intake_role_create(const struct process *process, struct intake_role **
         return ERR_NO_MEMORY;
     }
     const struct intake_config config = {
-        .rules = process->rules,
         .policies = process->policies,
         .secret = process->secret,
         .shard_count = process->shard_count,
         .address = process->address,
     };
     role->process = process;
+    role->reader = published_join(process->rules);
     role->packings = calloc(process->shard_count, sizeof(role->packings[0]));
     enum err err = role->packings == NULL ? ERR_NO_MEMORY : intake_create(&config, &role->intake);
     for (uint32_t i = 0; err == OK && i < process->shard_count; i++) {
@@ -232,6 +235,15 @@ static enum err prepare(void *context, struct worker *worker, struct held *held)
     return worker_start_held(worker, held);
 }
 
+/* One transaction is judged by one set of rules, the newest at its beginning. */
+static void hold_rules(struct intake_role *role)
+{
+    if (!role->holds_rules) {
+        intake_use(role->intake, published_hold(role->process->rules, role->reader));
+        role->holds_rules = true;
+    }
+}
+
 static enum err apply(void *context,
                       struct worker *worker,
                       struct held *held,
@@ -242,6 +254,7 @@ static enum err apply(void *context,
     role->worker = worker;
     role->message = message;
     role->topic = &role->process->inputs[message->topic];
+    hold_rules(role);
     const int64_t now_ms = wall_ms();
     const int64_t stamp_ms = message->timestamp_ms > 0 && message->timestamp_ms < now_ms
                                  ? message->timestamp_ms
@@ -307,6 +320,8 @@ static void begin_transaction(struct intake_role *role)
     for (uint32_t i = 0; i < role->process->shard_count; i++) {
         role->packings[i].is_open = false;
     }
+    published_let_go(role->process->rules, role->reader);
+    role->holds_rules = false;
     role->observations = 0;
     role->blocks = 0;
     role->open_bytes = 0;

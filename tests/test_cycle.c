@@ -585,6 +585,7 @@ static void run_once(uint64_t seed,
     struct policy_set *policies;
     struct memory_budget budget = {0};
     struct secret secret = {.check = SECRET_CHECK};
+    static _Atomic(const char *) policy_version = "v";
     struct expected expected = {.decisions = log_new(), .publisher = {"default", "v", "test"}};
     assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
                      OK);
@@ -602,6 +603,7 @@ static void run_once(uint64_t seed,
         .secret = &secret,
         .shard_count = PARTITIONS,
         .publisher = expected.publisher,
+        .policy_version = &policy_version,
         .budget = &budget,
     };
     const struct worker_config config = {
@@ -758,14 +760,16 @@ static void the_intake_takes_every_event_once_whatever_fails(void **state)
     struct secret secret;
     struct policy_set *policies;
     struct ruleset *rules;
+    struct published_rules *published;
     const struct input_topic input = {.name = "in", .format = format_find(SPAN("native"))};
     log_set_level(LOG_ERROR);
     secret_fixed(&secret);
     assert_int_equal(ruleset_create(NULL, 0, &rules), OK);
+    assert_int_equal(published_create(rules, RUNS, &published), OK);
     assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
                      OK);
     const struct process process = {
-        .rules = rules,
+        .rules = published,
         .policies = policies,
         .secret = &secret,
         .shard_count = INTAKE_SHARDS,
@@ -779,7 +783,7 @@ static void the_intake_takes_every_event_once_whatever_fails(void **state)
     assert_true(totals.aborted > RUNS / 8);
     assert_true(totals.doubts > RUNS / 8);
     policy_set_destroy(&policies);
-    ruleset_destroy(&rules);
+    published_destroy(&published);
 }
 
 int main(void)
