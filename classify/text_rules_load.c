@@ -224,6 +224,10 @@ static bool take_when(struct loading *loading, const struct yaml_node *item, str
         const struct yaml_node *list = yaml_find(node, CONDITIONS[i].key);
         size_t count = 0;
         keys[i] = CONDITIONS[i].key;
+        if (list != NULL && rule_value_first(list) == NULL) {
+            yaml_fault(loading->yaml, list, "an empty list holds nowhere; leave it out");
+            good = false;
+        }
         for (const struct yaml_node *v = rule_value_first(list); v != NULL;
              v = rule_value_next(list, v)) {
             if (count++ == TEXT_CONDITIONS_MAX) {

@@ -510,6 +510,8 @@ static void an_unknown_word_is_refused(void **state)
                    "rules[1].when.reply[1]: a reply is 4xx, 5xx, none or a code like 552");
     assert_refused("- {id: a, pattern: x, when: {enhanced: 5.x}, category: moved, examples: [x]}",
                    "an enhanced code is 5, 5.2, 5.2.2, x.2 or x.2.2 (of either class), or none");
+    assert_refused("- {id: a, pattern: x, when: {kind: []}, category: moved, examples: [x]}",
+                   "rules[1].when.kind: an empty list holds nowhere; leave it out");
     assert_refused("- {id: a, pattern: x, when: {kind: bounce}, category: moved, examples: [x]}",
                    "did you mean bounced");
     assert_refused(RULE("a", "x", "x") RULE("a", "y", "y"),
