@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ends the program at every named point of its protocol, and then looks for what was lost, doubled or turned.
 
-    test_crash_points.py [--times N] [--nodes 1|3] [--seed S] [--at-once] [POINT ...]
+    test_crash_points.py [--times N] [--nodes 1|3] [--seed S] [POINT ...]
                                                                     (tests/kills --points is the same)
 
 The points are those of consumer/test_points.h, asked of the program itself, once for each role that passes them.
 At each, amid a stream of events, the process must end by SIGKILL (a point that is not reached is a failure), is
 started again without, and must take all that was sent. At the end the checker must find no fault.
 
-Who dies in the revoke callback is started again only when its session has run out. Within it the broker gives a
-static member back what the last generation assigned, without a rebalance: the partitions that it was giving up
-are nobody's then, until some other rebalance. --at-once starts it at once all the same, and fails on that.
+Who dies in the revoke callback and is started again within its session is given back by the broker what the last
+generation assigned, without a rebalance: the partitions that it was giving up are nobody's then, until the program
+notices (consumer/group_watch.h).
 """
 
 import argparse
@@ -29,14 +29,13 @@ EVENTS = 20_000  # at most; the points take what they need
 BATCH = 25
 KEYS = 150
 REACH_TIMEOUT_S = 40
-SESSION_S = 6.5
 NTH_MAX = 4  # which pass ends it
 REFUSED = 78
 MAIL, KUMOMTA = "mail.events", "mail.kumomta"
 INPUTS = {MAIL: Input("native", True), KUMOMTA: Input("kumomta")}
 PARTITIONS = {MAIL: 4, KUMOMTA: 2}
 
-OPTIONS = argparse.Namespace(times=1, seed=None, nodes=1, points=[], at_once=False)
+OPTIONS = argparse.Namespace(times=1, seed=None, nodes=1, points=[])
 
 
 class CrashPoints(EndToEnd):
@@ -108,8 +107,6 @@ class CrashPoints(EndToEnd):
             self.drain()
             self.join()
         self.feed_until(program, f"{point}:{nth}")
-        if name == "in_revoke" and not OPTIONS.at_once:
-            time.sleep(SESSION_S)
         program.start()
         self.drain()
 
@@ -137,7 +134,6 @@ def main():
     parser.add_argument("points", nargs="*", metavar="POINT", help="only these, as in shard.after_flush")
     parser.add_argument("--times", type=int, default=OPTIONS.times)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
-    parser.add_argument("--at-once", action="store_true", help="also after a death in the revoke callback")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     parser.parse_args(namespace=OPTIONS)
     unittest.main(argv=sys.argv[:1])

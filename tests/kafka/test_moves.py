@@ -409,7 +409,6 @@ class Topics(Moves):
         self.finish(program)
 
     @SLOW
-    @unittest.expectedFailure  # a static member gets its old partitions back, and nobody looks for new ones
     def test_partitions_that_an_input_got_while_the_process_restarted_are_read(self):
         program = self.make("host-a")
         self.begin(program)
