@@ -278,7 +278,7 @@ static void bury(void *context,
     role->worker = worker;
     role->message = message;
     role->topic = &role->process->inputs[message->topic];
-    const struct dead_letter letter = {.reason = why, .part = message->value, .part_index = 1};
+    const struct dead_letter letter = {.reason = why, .part = message->value};
     on_dead(role, &letter);
     role->buried++;
 }

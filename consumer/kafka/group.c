@@ -280,6 +280,7 @@ enum err group_stir(struct group *group, const atomic_bool *stop)
         {"group.id", group->config.group_id},
         {"partition.assignment.strategy", "cooperative-sticky"},
         {"isolation.level", "read_committed"},
+        {"session.timeout.ms", "6000"}, /* no longer than the user's max.poll.interval.ms */
         {"enable.auto.commit", "false"},
         {"allow.auto.create.topics", "false"},
     };

@@ -22,7 +22,9 @@
  * A commit or abort that was repeated, took over a second or lost a connection may still be on its
  * way, and the broker would apply it to the *next* transaction (KAFKA-17754; the client speaks no
  * protocol version that prevents it). A new producer under the same id has a new epoch, which the
- * straggler has not: so the producer is made anew before the next transaction.
+ * straggler has not: so the producer is made anew before the next transaction. So it is after a
+ * refused record (too large): the client counts its sequence number, the broker does not, and the
+ * next transaction would fail on the gap, or hang for the time that a record has (seen, 2.0.2).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -303,6 +305,7 @@ static enum io_result withdraw(struct io_kafka *k, rd_kafka_error_t *why)
     }
     complain(k, COMPLAINT_TRANSACTION, "a transaction is taken back", why);
     k->io.cause = cause_of(rd_kafka_error_code(why));
+    k->producer_is_stale |= k->io.cause == IO_CAUSE_REFUSED;
     snprintf(k->io.why, sizeof(k->io.why), "%s", rd_kafka_error_string(why));
     rd_kafka_error_destroy(why);
     TEST_POINT(BEFORE_ABORT, k->worker);

@@ -52,6 +52,7 @@ class CrashPoints(EndToEnd):
         self.installation = Installation(INPUTS)
         self.programs[0].create_topics()
         self.follower = Follower(self.bootstrap, self.installation.events)
+        self.joined = 0
         self.chance = random.Random(OPTIONS.seed)
         self.feed = Feed(self.bootstrap, INPUTS, OPTIONS.seed)
         self.parts = iter(batches(stream(OPTIONS.seed, EVENTS * OPTIONS.times, KEYS), BATCH))
@@ -78,7 +79,7 @@ class CrashPoints(EndToEnd):
         self.assertEqual([], report.faults, report.text())
 
     def choose_points(self):
-        """A point of the revoke callback needs one more process, which stays: those come last."""
+        """A point of the revoke callback needs one more process: those come last."""
         known = self.known_points()
         self.assertLessEqual(set(OPTIONS.points), set(known))
         points = (OPTIONS.points or known) * OPTIONS.times
@@ -109,11 +110,19 @@ class CrashPoints(EndToEnd):
         self.feed_until(program, f"{point}:{nth}")
         program.start()
         self.drain()
+        self.part()
 
     def join(self):
-        """One more process comes, and partitions are taken from those that are there."""
-        other = self.program(f"host-{len(self.programs)}", INPUTS, {"commit.interval": "20ms"})
+        """One more process comes, and partitions are taken from the one that is there."""
+        self.joined += 1
+        other = self.program(f"host-{self.joined}", INPUTS, {"commit.interval": "20ms"})
         other.start()
+
+    def part(self):
+        """So that there is something to take again, the next time."""
+        for other in self.programs[1:]:
+            self.assertEqual(0, other.stop()[0], other.last_log())
+            self.programs.remove(other)
 
     def feed_until(self, program, what):
         """Events flow until it has ended; by SIGKILL, as it was told, and not by anything else."""
