@@ -452,14 +452,14 @@ static void halve(struct worker *worker, size_t tried)
  * there is no less, and the worker ends. */
 static bool bury(struct worker *worker, size_t tried)
 {
-    if (tried == 0 || worker->bury_offset >= 0 || worker->ops->bury == NULL) {
+    const struct io_message *message = tried == 0 ? NULL : &worker->batch[tried - 1];
+    if (message == NULL || is_to_bury(worker, message) || worker->ops->bury == NULL) {
         log_error("a topic refuses what must be written; see what it must be with `suppressd "
                   "topics`, mend it and start again worker=%s reason=%s",
                   worker->config.io.worker, worker->io->why);
         refuse(worker, ERR_REFUSED);
         return false;
     }
-    const struct io_message *message = &worker->batch[tried - 1];
     worker->bury_offset = message->offset;
     worker->bury_partition = (struct io_partition){message->topic, message->partition};
     return true;
