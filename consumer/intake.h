@@ -55,7 +55,7 @@ struct dead_letter {
     const char *reason;
     struct span part;    /* of the record */
     uint64_t position;   /* in it */
-    uint32_t part_index; /* which line or element, from 1 */
+    uint32_t part_index; /* which line or element, from 1; 0: the record as a whole */
 };
 
 struct intake_sink {

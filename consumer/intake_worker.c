@@ -46,8 +46,8 @@ struct intake_role {
     struct worker *worker;    /* while a message is applied */
     uint64_t observations;    /* in this transaction */
     uint64_t blocks;
-    size_t open_bytes; /* in blocks that are not yet in the outbox */
-    uint64_t tombstones;
+    size_t open_bytes;            /* in blocks that are not yet in the outbox */
+    uint64_t buried;              /* records that went to the dead letters whole, unread */
     struct intake_counts settled; /* at the last commit: what came after is undone by an abort */
     struct intake_totals totals;
     long long beyond_logged_ms;
@@ -273,11 +273,27 @@ static enum err apply(void *context,
         const struct dead_letter letter = {.reason = "a tombstone: it has no value",
                                            .part_index = 1};
         on_dead(role, &letter);
-        role->tombstones++;
+        role->buried++;
         return OK;
     }
     intake_record(role->intake, &source, message->value, &sink);
     return OK;
+}
+
+static void bury(void *context,
+                 struct worker *worker,
+                 struct held *held,
+                 const struct io_message *message,
+                 const char *why)
+{
+    struct intake_role *role = context;
+    (void)held;
+    role->worker = worker;
+    role->message = message;
+    role->topic = &role->process->inputs[message->topic];
+    const struct dead_letter letter = {.reason = why, .part = message->value};
+    on_dead(role, &letter);
+    role->buried++;
 }
 
 static enum err tend(void *context, struct worker *worker, struct held *held)
@@ -325,7 +341,7 @@ static void begin_transaction(struct intake_role *role)
     role->observations = 0;
     role->blocks = 0;
     role->open_bytes = 0;
-    role->tombstones = 0;
+    role->buried = 0;
     role->settled = *intake_counts(role->intake);
 }
 
@@ -339,14 +355,14 @@ static void committed(void *context, struct worker *worker)
     struct intake_role *role = context;
     const struct intake_counts *now = intake_counts(role->intake);
     const struct intake_counts *before = &role->settled;
-    add(&role->totals.records, now->records - before->records + role->tombstones);
+    add(&role->totals.records, now->records - before->records + role->buried);
     add(&role->totals.events, now->events - before->events);
     add(&role->totals.routed, now->routed - before->routed);
     add(&role->totals.ignored, now->ignored - before->ignored);
     add(&role->totals.harmless, now->harmless - before->harmless);
     add(&role->totals.clamped, now->clamped - before->clamped);
     add(&role->totals.dead_letters,
-        now->refused - before->refused + now->malformed - before->malformed + role->tombstones);
+        now->refused - before->refused + now->malformed - before->malformed + role->buried);
     for (size_t i = 0; i < worker_held_count(worker); i++) {
         struct held *held = worker_held(worker, i);
         if (held->touched) {
@@ -375,6 +391,7 @@ const struct role_ops *intake_role_ops(void)
         .poll_max = POLL_MAX,
         .prepare = prepare,
         .apply = apply,
+        .bury = bury,
         .tend = tend,
         .pending = pending,
         .finish = finish,

@@ -99,7 +99,10 @@ static enum err run_daemon(const struct config *config, struct setup *setup)
              SUPPRESSD_VERSION, config->application_id, config->instance_id,
              (long long)config->workers_intake, (long long)config->workers_shard,
              setup->process.shard_count);
-    err = watch(daemon, &signals, config, setup);
+    err = daemon_watch_groups(daemon);
+    if (err == OK) {
+        err = watch(daemon, &signals, config, setup);
+    }
     let_signals_end_us();
     daemon_log_status(daemon);
     const enum err stopped = daemon_stop(&daemon);
