@@ -140,21 +140,33 @@ void time_format(int64_t ms, char out[TIME_TEXT_SIZE + 1])
     put_digits(out + 20, of_day_ms % 1000, 3);
 }
 
-/* Takes exactly `width` digits. */
+/* Takes exactly `width` digits, at most 9. */
 static bool take_digits(struct span *text, size_t width, int *out)
 {
-    uint64_t value;
-    if (text->size < width || !span_to_u64((struct span){text->data, width}, &value)) {
+    int value = 0;
+    if (text->size < width) {
         return false;
     }
-    *out = (int)value;
+    for (size_t i = 0; i < width; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text->data[i] - '0');
+    }
+    *out = value;
     *text = (struct span){text->data + width, text->size - width};
     return true;
 }
 
 static bool take_char(struct span *text, const char *any_of)
 {
-    if (text->size == 0 || text->data[0] == '\0' || strchr(any_of, text->data[0]) == NULL) {
+    if (text->size == 0) {
+        return false;
+    }
+    while (*any_of != '\0' && *any_of != text->data[0]) {
+        any_of++;
+    }
+    if (*any_of == '\0') {
         return false;
     }
     *text = (struct span){text->data + 1, text->size - 1};

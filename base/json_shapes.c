@@ -34,7 +34,6 @@
 #include "base/utf8.h"
 
 enum {
-    SHAPES_MAX = 64,
     STEPS_MAX = 4096,
     NODES_MAX = 8192,
     BYTES_MAX = 256 * 1024, /* of literals and keys */
@@ -70,7 +69,7 @@ struct value {
 
 struct json_shapes {
     struct step steps[STEPS_MAX]; /* the root has neither literal nor value */
-    struct shape shapes[SHAPES_MAX];
+    struct shape shapes[JSON_SHAPES_MAX];
     struct json_node nodes[NODES_MAX];
     char bytes[BYTES_MAX + BLOCK];       /* a whole block may be read wherever a literal goes on */
     struct value values[TEXT_NODES_MAX]; /* of the text in hand */
@@ -78,7 +77,8 @@ struct json_shapes {
     uint32_t shape_count;
     uint32_t node_count;
     uint32_t byte_count;
-    uint32_t patience; /* 0: there is room */
+    uint32_t patience;  /* 0: there is room */
+    uint64_t forgotten; /* shapes, before those that are known now */
 };
 
 /* --- comparing and scanning ---------------------------------------------------------------------
@@ -229,14 +229,13 @@ static const char *scan_value(uint8_t kind, const char *at, const char *end, str
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-static const struct json_node *fill(const struct shape *shape,
-                                    const struct value *values,
-                                    size_t count)
+static const struct json_node *fill(struct json_shapes *shapes, uint16_t which, size_t count)
 {
+    const struct shape *shape = &shapes->shapes[which];
     for (size_t i = 0; i < count; i++) {
         struct json_node *node = &shape->nodes[shape->slots[i]];
-        node->text = values[i].text;
-        node->integer = values[i].integer;
+        node->text = shapes->values[i].text;
+        node->integer = shapes->values[i].integer;
     }
     return shape->nodes;
 }
@@ -253,7 +252,9 @@ static const char *skip_literal(const struct json_shapes *shapes,
                : NULL;
 }
 
-const struct json_node *json_shapes_read(struct json_shapes *shapes, struct span text)
+const struct json_node *json_shapes_read(struct json_shapes *shapes,
+                                         struct span text,
+                                         uint64_t *shape)
 {
     CHECK(text.data != NULL);
     const char *at = text.data;
@@ -269,7 +270,8 @@ const struct json_node *json_shapes_read(struct json_shapes *shapes, struct span
         if (behind == NULL) {
             next = step->sibling;
         } else if (step->kind == STEP_END) {
-            return fill(&shapes->shapes[step->child], shapes->values, count);
+            *shape = shapes->forgotten + step->child + 1;
+            return fill(shapes, step->child, count);
         } else {
             at = behind;
             next = step->child;
@@ -437,7 +439,7 @@ static bool keep_end(struct json_shapes *shapes,
         return false;
     }
     shapes->steps[step].child = (uint16_t)shapes->shape_count++;
-    return shapes->shape_count < SHAPES_MAX;
+    return shapes->shape_count < JSON_SHAPES_MAX;
 }
 
 /* False: no room. What was kept by then leads nowhere. */
@@ -468,6 +470,7 @@ static bool keep_text(struct json_shapes *shapes, struct span text, const struct
 
 static void forget(struct json_shapes *shapes)
 {
+    shapes->forgotten += JSON_SHAPES_MAX;
     shapes->steps[ROOT] = (struct step){0};
     shapes->step_count = 1;
     shapes->shape_count = 0;

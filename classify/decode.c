@@ -24,19 +24,27 @@ static const struct format *const FORMATS[] = {
 
 enum { FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]) };
 
+/* What a format picked of a known shape. */
+struct picked {
+    uint64_t shape; /* 0: none */
+    const struct format *format;
+    const struct json_node *nodes[PICKS_MAX];
+};
+
 struct decoder {
     struct json_shapes *shapes;
     struct json_reader *reader;
+    struct picked picked[JSON_SHAPES_MAX];
 };
 
 struct decoding {
-    struct json_shapes *shapes;
-    struct json_reader *reader;
+    struct decoder *decoder;
     const struct format *format;
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
     uint32_t part_index;
+    uint64_t shape; /* of the part, 0: not known */
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -296,20 +304,36 @@ static struct span skip_blank(struct span text)
     return text;
 }
 
+static void decode_picked(struct decoding *decoding, const struct json_node *object)
+{
+    struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
+    if (picked->shape != decoding->shape || picked->format != decoding->format) {
+        decoding->format->pick(object, picked->nodes);
+        picked->shape = decoding->shape;
+        picked->format = decoding->format;
+    }
+    decoding->format->object(decoding, picked->nodes);
+}
+
 /* The events of a checked value, or the fault that it is no object. */
 static void decode_root(struct decoding *decoding, const struct json_node *root)
 {
-    if (root->kind == JSON_OBJECT) {
-        decoding->format->object(decoding, root);
-    } else {
+    if (root->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
+    } else if (decoding->shape != 0) {
+        decode_picked(decoding, root);
+    } else {
+        const struct json_node *picks[PICKS_MAX];
+        decoding->format->pick(root, picks);
+        decoding->format->object(decoding, picks);
     }
 }
 
 /* NULL: nothing is known of such a text. */
 static const struct json_node *read_known(struct decoding *decoding, struct span part)
 {
-    const struct json_node *root = json_shapes_read(decoding->shapes, part);
+    const struct json_node *root =
+        json_shapes_read(decoding->decoder->shapes, part, &decoding->shape);
     if (root != NULL) {
         decoding->part = part;
     }
@@ -322,9 +346,10 @@ static const struct json_node *read_new(struct decoding *decoding,
                                         struct json_fault *fault)
 {
     decoding->part = part;
-    const struct json_node *root = json_read(decoding->reader, part, fault);
+    decoding->shape = 0;
+    const struct json_node *root = json_read(decoding->decoder->reader, part, fault);
     if (root != NULL) {
-        json_shapes_learn(decoding->shapes, part, root);
+        json_shapes_learn(decoding->decoder->shapes, part, root);
     }
     return root;
 }
@@ -568,8 +593,7 @@ void decode(struct decoder *decoder,
             const struct decode_sink *sink)
 {
     struct decoding decoding = {
-        .shapes = decoder->shapes,
-        .reader = decoder->reader,
+        .decoder = decoder,
         .format = format,
         .sink = sink,
         .record = payload,

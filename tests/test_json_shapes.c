@@ -181,6 +181,28 @@ static void used_up_room_is_given_back_in_time(void **state)
     assert_true(is_known_text(usual));
 }
 
+/* When a shape is forgotten and another takes its place, its nodes are not where they were. */
+static void what_was_picked_of_a_shape_is_forgotten_with_it(void **state)
+{
+    (void)state;
+    static struct told told;
+    const struct format *format = format_at(0);
+    char text[256];
+    for (int i = 0; i < JSON_SHAPES_MAX; i++) {
+        const size_t size = (size_t)snprintf(
+            text, sizeof(text),
+            "{\"type\":\"Bounce\",\"recipient\":\"a@b.example\",\"timestamp\":1,\"%d\":1}", i);
+        experience_record(&experience, format, (struct span){text, size});
+        experience_record(&experience, format, (struct span){text, size});
+    }
+    const struct span other =
+        SPAN("{\"x\":1,\"timestamp\":2,\"recipient\":\"c@d.example\",\"type\":\"Delivery\"}");
+    for (int i = 0; i < 70000; i++) {
+        tell(experience.decoder, format, other, &told);
+    }
+    experience_record(&experience, format, other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +214,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_part_of_a_known_text_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(only_objects_of_moderate_size_are_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(used_up_room_is_given_back_in_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_picked_of_a_shape_is_forgotten_with_it, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
