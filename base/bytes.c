@@ -280,35 +280,6 @@ void put_bytes(struct writer *w, struct span bytes)
     }
 }
 
-void put_uint(struct writer *w, uint64_t value, size_t size)
-{
-    char bytes[8];
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (char)(value >> (8 * i) & 0xff);
-    }
-    put_bytes(w, (struct span){bytes, size});
-}
-
-void put_u8(struct writer *w, uint8_t value)
-{
-    put_uint(w, value, 1);
-}
-
-void put_u16(struct writer *w, uint16_t value)
-{
-    put_uint(w, value, 2);
-}
-
-void put_u32(struct writer *w, uint32_t value)
-{
-    put_uint(w, value, 4);
-}
-
-void put_u64(struct writer *w, uint64_t value)
-{
-    put_uint(w, value, 8);
-}
-
 void put_varint(struct writer *w, uint64_t value)
 {
     while (value >= 0x80) {
@@ -336,36 +307,6 @@ struct span get_bytes(struct reader *r, size_t size)
     r->data += size;
     r->size -= size;
     return taken;
-}
-
-uint64_t get_uint(struct reader *r, size_t size)
-{
-    const struct span bytes = get_bytes(r, size);
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes.size; i++) {
-        value |= (uint64_t)(unsigned char)bytes.data[i] << (8 * i);
-    }
-    return value;
-}
-
-uint8_t get_u8(struct reader *r)
-{
-    return (uint8_t)get_uint(r, 1);
-}
-
-uint16_t get_u16(struct reader *r)
-{
-    return (uint16_t)get_uint(r, 2);
-}
-
-uint32_t get_u32(struct reader *r)
-{
-    return (uint32_t)get_uint(r, 4);
-}
-
-uint64_t get_u64(struct reader *r)
-{
-    return get_uint(r, 8);
 }
 
 uint64_t get_varint(struct reader *r)
