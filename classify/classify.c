@@ -1,7 +1,8 @@
 /* classify/classify.c - the order in which a reply is understood; see classify.h and design 4.
  *
  *     1  what the event itself says: its kind, its origin, a category of its own
- *     2  provider rules, 3 general text rules                                     text_rules.c
+ *     2  what our own side says (files with `first`), provider rules
+ *     3  general text rules                                                       text_rules.c
  *     4  the table of codes                                                       codes.c
  *     5  unknown
  *
@@ -13,9 +14,17 @@
  */
 #include "classify/classify.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
+#include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
+
+struct classifier {
+    const struct ruleset *ruleset;
+    struct text_scanner *scanner;
+};
 
 static const char *const FOUND_BY_NAMES[FOUND_BY_COUNT] = {
     [FOUND_BY_NONE] = "none", [FOUND_BY_CODE] = "code",         [FOUND_BY_ENHANCED] = "enhanced",
@@ -26,6 +35,32 @@ const char *found_by_name(enum found_by by)
 {
     CHECK(by < FOUND_BY_COUNT);
     return FOUND_BY_NAMES[by];
+}
+
+enum err classifier_create(const struct ruleset *ruleset, struct classifier **out)
+{
+    struct classifier *classifier = calloc(1, sizeof(*classifier));
+    if (classifier == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    classifier->ruleset = ruleset;
+    const enum err err = text_scanner_create(ruleset->text_rules, &classifier->scanner);
+    if (err != OK) {
+        classifier_destroy(&classifier);
+        return err;
+    }
+    *out = classifier;
+    return OK;
+}
+
+void classifier_destroy(struct classifier **classifier)
+{
+    struct classifier *c = *classifier;
+    *classifier = NULL;
+    if (c != NULL) {
+        text_scanner_destroy(&c->scanner);
+        free(c);
+    }
 }
 
 static struct meaning meaning_of(enum category category, enum found_by by, const char *rule)
@@ -84,13 +119,18 @@ static bool by_event(const struct event *event, struct meaning *out)
 }
 
 /* 2, 3 */
-static bool by_text(const struct ruleset *rules, const struct event *event, struct meaning *out)
+static bool by_text(struct classifier *classifier,
+                    const struct event *event,
+                    const struct reply *reply,
+                    struct meaning *out)
 {
-    struct text_match match;
-    if (!text_rules_find(rules->text_rules, event, &match)) {
+    const struct text_rule *rule =
+        text_rules_find(classifier->ruleset->text_rules, classifier->scanner, event, reply);
+    if (rule == NULL) {
         return false;
     }
-    *out = meaning_of(match.category, match.by, match.rule);
+    *out = meaning_of(rule->category, rule->provider < 0 ? FOUND_BY_TEXT : FOUND_BY_PROVIDER,
+                      rule->id);
     return true;
 }
 
@@ -134,12 +174,19 @@ static bool counts_alone(const struct reply *reply)
     return reply->code < 500 || span_trim(reply->text).size == 0;
 }
 
+static bool find_code(const struct ruleset *rules,
+                      const struct reply *reply,
+                      struct code_match *out)
+{
+    return codes_find_enhanced(rules->codes, reply->code, with_class_of_reply(reply), out) ||
+           (counts_alone(reply) && codes_find_reply(rules->codes, reply->code, out));
+}
+
 /* 4 */
 static bool by_codes(const struct ruleset *rules, const struct reply *reply, struct meaning *out)
 {
     struct code_match match;
-    if (!codes_find_enhanced(rules->codes, reply->code, with_class_of_reply(reply), &match) &&
-        !(counts_alone(reply) && codes_find_reply(rules->codes, reply->code, &match))) {
+    if (!find_code(rules, reply, &match)) {
         return false;
     }
     *out = meaning_of(match.category, match.by, match.rule);
@@ -171,15 +218,33 @@ static enum class class_under(enum kind kind, enum category category) {
     return kind == KIND_DEFERRED && class_ == CLASS_HARD ? CLASS_SOFT : class_;
 }
 
-struct meaning classify(const struct ruleset *ruleset, const struct event *event)
+struct meaning classify(struct classifier *classifier, const struct event *event)
 {
     struct meaning meaning;
-    if (!by_event(event, &meaning) && !by_text(ruleset, event, &meaning)) {
+    if (!by_event(event, &meaning)) {
         const struct reply reply = with_codes_of_text(&event->reply);
-        if (!by_codes(ruleset, &reply, &meaning)) {
+        if (!by_text(classifier, event, &reply, &meaning) &&
+            !by_codes(classifier->ruleset, &reply, &meaning)) {
             meaning = unknown(event->kind, &reply);
         }
     }
     meaning.class_ = class_under(event->kind, meaning.category);
     return meaning;
+}
+
+void classify_explain(struct classifier *classifier,
+                      const struct event *event,
+                      struct explanation *out)
+{
+    const struct ruleset *rules = classifier->ruleset;
+    struct meaning meaning;
+    *out = (struct explanation){.meaning = classify(classifier, event),
+                                .is_by_event = by_event(event, &meaning)};
+    if (out->is_by_event) {
+        return;
+    }
+    const struct reply reply = with_codes_of_text(&event->reply);
+    out->candidate_count = text_rules_explain(rules->text_rules, classifier->scanner, event, &reply,
+                                              out->candidates, EXPLAIN_CANDIDATES_MAX);
+    out->has_code = find_code(rules, &reply, &out->code);
 }

@@ -1,6 +1,7 @@
 /* classify/classify.h - what a reply means (design 4): the order of decision, on one page.
  *
- * Thread:  a ruleset is immutable and shared; classify() takes no lock and allocates nothing.
+ * Thread:  a ruleset is immutable and shared; a classifier is confined to one. classify() takes no
+ *          lock and allocates nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -31,14 +32,29 @@ struct ruleset;
 
 const char *found_by_name(enum found_by by);
 
-/* The rules that ship with the program (embedded at build time). On a fault: logged with file,
- * line, what and why; ERR_BAD_CONFIG. */
-MUST_USE enum err ruleset_create(struct ruleset **out);
+/* The user's files (rules/README.md), then the rules that ship with the program (embedded at build
+ * time). On faults: each logged with file, line, what is wrong and what to do; ERR_BAD_CONFIG, or
+ * ERR_IO for a file that cannot be read. */
+MUST_USE enum err ruleset_create(const char *const *paths, size_t path_count, struct ruleset **out);
 void ruleset_destroy(struct ruleset **ruleset);
 
 /* 16 hex digits: changes when any rule does. For policy.version of what is published. */
 const char *ruleset_version(const struct ruleset *ruleset);
 
+struct ruleset_size {
+    size_t files;
+    size_t text_rules;
+    size_t codes;
+};
+struct ruleset_size ruleset_size(const struct ruleset *ruleset);
+
+/* What one thread classifies with: a set of rules, and the memory to read texts. */
+struct classifier;
+
+/* The ruleset must live as long as it is used. */
+MUST_USE enum err classifier_create(const struct ruleset *ruleset, struct classifier **out);
+void classifier_destroy(struct classifier **classifier);
+
 /* Deliveries and other events that are no failures get CATEGORY_NONE, FOUND_BY_NONE. An event that
  * carries a category of its own keeps it (by none, rule "event"). */
-struct meaning classify(const struct ruleset *ruleset, const struct event *event);
+struct meaning classify(struct classifier *classifier, const struct event *event);

@@ -27,6 +27,8 @@ struct row {
     uint64_t key; /* 0: an empty slot */
     enum category category;
     char rule[CODE_RULE_SIZE];
+    bool is_shipped;
+    const struct yaml_node *item; /* of its file */
 };
 
 struct codes {
@@ -34,6 +36,7 @@ struct codes {
     uint32_t *seeds;
     unsigned slot_bits;
     unsigned bucket_bits;
+    size_t count;
 };
 
 /* Never 0: a row has a reply code or a class. */
@@ -66,7 +69,8 @@ static bool match(const struct row *row, enum found_by by, struct code_match *ou
     if (row == NULL) {
         return false;
     }
-    *out = (struct code_match){row->category, by, row->rule};
+    *out = (struct code_match){row->category, by, row->rule, rule_place_of(row->item),
+                               row->is_shipped};
     return true;
 }
 
@@ -180,6 +184,7 @@ static unsigned bits_for(size_t count)
 
 static enum err build_table(const struct row *rows, size_t row_count, struct codes *codes)
 {
+    codes->count = row_count;
     codes->slot_bits = bits_for(2 * row_count);
     codes->bucket_bits = bits_for(row_count / 2);
     const size_t bucket_count = (size_t)1 << codes->bucket_bits;
@@ -256,128 +261,118 @@ static bool take_codes(struct yaml *yaml, const struct yaml_node *item, struct r
     return true;
 }
 
-static bool take_category(struct yaml *yaml, const struct yaml_node *item, struct row *row)
+/* A row with these codes that was read before. */
+static const struct row *find_row(const struct row *rows, size_t count, uint64_t key)
 {
-    const struct yaml_node *node = yaml_find(item, "category");
-    const char *names[CATEGORY_COUNT];
-    size_t index;
-    for (size_t i = 0; i < CATEGORY_COUNT; i++) {
-        names[i] = category_name((enum category)i);
-    }
-    if (node == NULL) {
-        yaml_fault(yaml, item, "a row needs a category");
-        return false;
-    }
-    /* none and manual, the first and the last, are no meaning of a reply */
-    if (!yaml_to_choice(yaml, node, names + 1, CATEGORY_COUNT - 2, &index)) {
-        return false;
-    }
-    row->category = (enum category)(index + 1);
-    return true;
-}
-
-static void check_duplicate(struct yaml *yaml,
-                            const struct yaml_node *item,
-                            const struct row *rows,
-                            size_t count)
-{
-    for (size_t i = 0; i + 1 < count; i++) {
-        if (rows[i].key == rows[count - 1].key) {
-            yaml_fault(yaml, item, "%s has a row already; keep one", rows[i].rule);
-            return;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].key == key) {
+            return &rows[i];
         }
     }
+    return NULL;
 }
 
-static size_t take_rows(struct yaml *yaml, const struct yaml_node *list, struct row *rows)
+/* False: it is no row, or one of the user's took its place. */
+static bool take_row(const struct rule_file *file,
+                     const struct yaml_node *item,
+                     const struct row *rows,
+                     size_t count,
+                     struct row *row)
 {
-    size_t count = 0;
-    for (const struct yaml_node *item = list->first; item != NULL; item = item->next) {
+    *row = (struct row){.is_shipped = file->is_shipped, .item = item};
+    if (yaml_to_map(file->yaml, item) == NULL) {
+        return false;
+    }
+    yaml_known_keys(file->yaml, item, KEYS, sizeof(KEYS) / sizeof(KEYS[0]));
+    if (yaml_find(item, "example") == NULL) {
+        yaml_fault(file->yaml, item, "a row needs an example: a reply that it decides");
+    }
+    const bool has_codes = take_codes(file->yaml, item, row);
+    if (!rule_category(file->yaml, item, &row->category) || !has_codes) {
+        return false;
+    }
+    const struct row *other = find_row(rows, count, row->key);
+    if (other != NULL && (other->is_shipped || !row->is_shipped)) {
+        yaml_fault(file->yaml, item, "%s has a row already (%s:%u); keep one", row->rule,
+                   other->item->source, other->item->line);
+    }
+    return other == NULL;
+}
+
+static size_t take_file(const struct rule_file *file, struct row *rows, size_t count)
+{
+    const struct yaml_node *root = yaml_root(file->yaml);
+    const struct yaml_node *list = yaml_to_list(file->yaml, yaml_find(root, "codes"));
+    if (list != NULL && yaml_find(root, "provider") != NULL) {
+        yaml_fault(file->yaml, list,
+                   "the table of codes is one for all providers; write a rule with `when` instead");
+        return count;
+    }
+    for (const struct yaml_node *item = list == NULL ? NULL : list->first; item != NULL;
+         item = item->next) {
         if (count == CODES_MAX) {
-            yaml_fault(yaml, item, "more than %d rows", CODES_MAX);
+            yaml_fault(file->yaml, item, "more than %d rows", CODES_MAX);
             break;
         }
-        if (yaml_to_map(yaml, item) == NULL) {
-            continue;
-        }
-        yaml_known_keys(yaml, item, KEYS, sizeof(KEYS) / sizeof(KEYS[0]));
-        const bool has_codes = take_codes(yaml, item, &rows[count]);
-        if (take_category(yaml, item, &rows[count]) && has_codes) {
-            count++;
-            check_duplicate(yaml, item, rows, count);
-        }
+        count += take_row(file, item, rows, count, &rows[count]);
     }
     return count;
 }
 
-/* Its own example must find the row, so that none is shadowed or mistyped. */
-static void check_example(struct yaml *yaml,
-                          const struct yaml_node *item,
-                          const struct codes *codes,
-                          const struct row *row)
+/* Its own example must find the row, so that none is shadowed or mistyped. The user may shadow
+ * what he likes of ours. */
+static void check_example(struct yaml *yaml, const struct codes *codes, const struct row *row)
 {
-    const struct yaml_node *node = yaml_find(item, "example");
+    const struct yaml_node *node = yaml_find(row->item, "example");
     const char *text;
     char memory[512];
-    if (node == NULL) {
-        yaml_fault(yaml, item, "a row needs an example: a reply that it decides");
-        return;
-    }
-    if (!yaml_to_text(yaml, node, &text) || node->text.size > sizeof(memory)) {
+    if (node == NULL || !yaml_to_text(yaml, node, &text) || node->text.size > sizeof(memory)) {
         return;
     }
     const struct reply reply = reply_parse(node->text, memory);
-    struct code_match found = {.rule = "no row"};
+    struct code_match found = {.rule = "no row", .is_shipped = true};
     if (!codes_find_enhanced(codes, reply.code, reply.enhanced, &found)) {
         (void)codes_find_reply(codes, reply.code, &found);
     }
-    if (strcmp(found.rule, row->rule) != 0) {
+    if (strcmp(found.rule, row->rule) != 0 && (!row->is_shipped || found.is_shipped)) {
         yaml_fault(yaml, node, "the example of %s is decided by %s", row->rule, found.rule);
     }
 }
 
-static void check_examples(struct yaml *yaml,
-                           const struct yaml_node *list,
-                           const struct codes *codes,
-                           const struct row *rows)
-{
-    for (const struct yaml_node *item = list->first; item != NULL; item = item->next) {
-        check_example(yaml, item, codes, rows++);
-    }
-}
-
-/* The table, unless the file has a fault: then every row is also an item of the list. */
-static enum err load_rows(struct yaml *yaml,
-                          const struct yaml_node *list,
+static enum err load_rows(const struct rule_file *files,
+                          size_t count,
                           struct row *rows,
                           struct codes *codes)
 {
-    const size_t count = take_rows(yaml, list, rows);
-    if (yaml_fault_count(yaml) > 0) {
-        return ERR_BAD_CONFIG;
+    size_t faults = 0;
+    size_t row_count = 0;
+    size_t ends[RULE_FILES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        faults += yaml_fault_count(files[i].yaml);
+        row_count = take_file(&files[i], rows, row_count);
+        ends[i] = row_count;
     }
-    const enum err err = build_table(rows, count, codes);
+    const enum err err = build_table(rows, row_count, codes);
     if (err != OK) {
         return err;
     }
-    check_examples(yaml, list, codes, rows);
-    return yaml_fault_count(yaml) > 0 ? ERR_BAD_CONFIG : OK;
+    for (size_t i = 0, row = 0; i < count; i++) {
+        for (; row < ends[i]; row++) {
+            check_example(files[i].yaml, codes, &rows[row]);
+        }
+        faults -= yaml_fault_count(files[i].yaml);
+    }
+    return faults == 0 ? OK : ERR_BAD_CONFIG;
 }
 
-enum err codes_load(struct yaml *yaml, struct codes **out)
+enum err codes_load(const struct rule_file *files, size_t count, struct codes **out)
 {
-    const struct yaml_node *root = yaml_root(yaml);
-    const struct yaml_node *list = yaml_to_list(yaml, yaml_find(root, "codes"));
-    yaml_known_keys(yaml, root, (const char *const[]){"codes"}, 1);
-    if (list == NULL) {
-        yaml_fault(yaml, root, "a file of codes has a list `codes`");
-        return ERR_BAD_CONFIG;
-    }
     struct row *rows = calloc(CODES_MAX, sizeof(*rows));
     struct codes *codes = calloc(1, sizeof(*codes));
+    CHECK(count <= RULE_FILES_MAX);
     enum err err = rows == NULL || codes == NULL ? ERR_NO_MEMORY : OK;
     if (err == OK) {
-        err = load_rows(yaml, list, rows, codes);
+        err = load_rows(files, count, rows, codes);
     }
     free(rows);
     if (err != OK) {
@@ -386,6 +381,11 @@ enum err codes_load(struct yaml *yaml, struct codes **out)
     }
     *out = codes;
     return OK;
+}
+
+size_t codes_count(const struct codes *codes)
+{
+    return codes->count;
 }
 
 void codes_destroy(struct codes **codes)

@@ -3,8 +3,9 @@
  * A perfect hash: a look-up is two multiplications and one comparison, whatever the table holds. It
  * is built when rules load, never changed, and read without a lock.
  *
- * Rows come from rules/codes.yaml, each with an example that it must win. A fault is a fault of the
- * file (FILE:LINE), never of a row that is then left out.
+ * Rows come from the lists `codes` of the rule files, each with an example that it must win. A row
+ * of the user's takes the place of ours. A fault is a fault of the file (FILE:LINE), never of a row
+ * that is then left out.
  *
  * Limits:  CODES_MAX rows.
  * Thread:  any, once loaded.
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "base/yaml.h"
 #include "classify/classify.h"
+#include "classify/rule_file.h"
 
 enum { CODES_MAX = 4096, CODE_RULE_SIZE = 16 /* 452 4.2.2 and NUL */ };
 
@@ -26,11 +28,16 @@ struct code_match {
     enum category category;
     enum found_by by; /* enhanced or code */
     const char *rule; /* "452 4.2.2", "5.1.1", "5.1" or "550"; lives as long as the table */
+    struct rule_place place;
+    bool is_shipped;
 };
 
-/* From the list `codes` of a file. Faults are added to the file's, and *out is left alone. */
-MUST_USE enum err codes_load(struct yaml *yaml, struct codes **out);
+/* The rows of all files, the user's first. ERR_BAD_CONFIG: faults were added to the files', and
+ * *out is left alone. The trees must live as long as places are asked for. */
+MUST_USE enum err codes_load(const struct rule_file *files, size_t count, struct codes **out);
 void codes_destroy(struct codes **codes);
+
+size_t codes_count(const struct codes *codes);
 
 /* What the enhanced code says, with the reply code and without: x.y.z, then x.y. False: nothing, or
  * there is none. */

@@ -1,17 +1,36 @@
 /* classify/rules_embedded.c - the rule files, inside the program.
  *
- * The assembler reads them when this file is compiled; CMakeLists.txt compiles it again when one
- * changes, and says where they are.
+ * CMakeLists.txt writes RULE_FILE(NUMBER, NAME) for each file of rules/ into rules_embedded.def, and
+ * says where they are; the assembler reads them when this file is compiled, again when one changes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/rules.h"
 
 #include "base/embed.h"
+#include "base/log.h"
 
-EMBED_FILE(rules_codes, RULES_DIRECTORY "/codes.yaml");
+#define RULE_FILE(number, name) EMBED_FILE(rules_##number, RULES_DIRECTORY "/" name);
+#include "classify/rules_embedded.def"
+#undef RULE_FILE
 
-struct span rules_embedded_codes(void)
+static const struct {
+    const char *name;
+    const char *begin;
+    const char *end;
+} FILES[] = {
+#define RULE_FILE(number, name) {"rules/" name, rules_##number##_begin, rules_##number##_end},
+#include "classify/rules_embedded.def"
+};
+
+size_t rules_embedded_count(void)
 {
-    return (struct span){rules_codes_begin, (size_t)(rules_codes_end - rules_codes_begin)};
+    return sizeof(FILES) / sizeof(FILES[0]);
+}
+
+struct embedded_file rules_embedded_at(size_t i)
+{
+    CHECK(i < rules_embedded_count());
+    return (struct embedded_file){FILES[i].name,
+                                  {FILES[i].begin, (size_t)(FILES[i].end - FILES[i].begin)}};
 }

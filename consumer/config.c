@@ -1,10 +1,10 @@
 /* consumer/config.c - from a tree and the table of keys to a struct config. See config.h.
  *
  * A row of the table (config_table.c) binds one scalar of the tree to one field; its default goes
- * the same way through the same checks. Four things are no rows: `kafka` (librdkafka's properties,
+ * the same way through the same checks. Four things are not bound so: `kafka` (librdkafka's properties,
  * theirs to name), `input` (its keys are the user's topics; `start` is the one scalar among them,
- * topics are maps) and `policy.tenants` (its keys are the user's tenants). What several keys must
- * fulfil together stands in check_together().
+ * topics are maps), `policy.tenants` (its keys are the user's tenants) and `rules.files` (a list).
+ * What several keys must fulfil together stands in check_together().
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -299,6 +299,8 @@ static bool bind(struct yaml *yaml,
         return yaml_to_size_bytes(yaml, node, row->min, row->max, field);
     case TYPE_CHOICE:
         return bind_choice(yaml, row, node, field);
+    case TYPE_FILES:
+        return true; /* read_rule_files() */
     }
     CHECK(!"a type without a case");
     return false;
@@ -378,6 +380,24 @@ static const struct yaml_node *find_map(const struct reading *r, const char *pat
 {
     const struct yaml_node *node = find(r->root, path);
     return node != NULL && node->kind == YAML_MAP ? node : NULL;
+}
+
+static void read_rule_files(struct reading *r)
+{
+    const struct yaml_node *node = find(r->root, "rules.files");
+    const struct yaml_node *first = node != NULL && node->kind == YAML_LIST ? node->first : node;
+    const char **paths = take_memory(r, CONFIG_RULE_FILES_MAX, sizeof(*paths));
+    if (paths == NULL) {
+        return;
+    }
+    for (const struct yaml_node *v = first; v != NULL; v = v == node ? NULL : v->next) {
+        if (r->config->rule_file_count == CONFIG_RULE_FILES_MAX) {
+            yaml_fault(r->yaml, v, "more than %d files; join some", CONFIG_RULE_FILES_MAX);
+            return;
+        }
+        r->config->rule_file_count += yaml_to_text(r->yaml, v, &paths[r->config->rule_file_count]);
+    }
+    r->config->rule_files = paths;
 }
 
 static const char *why_owned(struct span property)
@@ -736,6 +756,7 @@ enum err config_read(struct yaml *yaml, struct config_sources sources, struct co
     read_kafka(&r);
     read_inputs(&r);
     read_tenants(&r);
+    read_rule_files(&r);
     check_together(&r, sources.without_kafka);
     if (r.no_memory || yaml_fault_count(yaml) > 0) {
         const enum err err = r.no_memory ? ERR_NO_MEMORY : ERR_BAD_CONFIG;

@@ -30,6 +30,7 @@ enum {
     CONFIG_SHARDS_MAX = 4096,
     CONFIG_TENANTS_MAX = 10000,
     CONFIG_PROPERTIES_MAX = 256,
+    CONFIG_RULE_FILES_MAX = 64,
     /* A broker ends a transaction that has run out within this time after its timeout. */
     CONFIG_BROKER_SWEEP_MS = 10000,
 };
@@ -82,6 +83,9 @@ struct config {
 
     bool identity_keep_local_case;
     bool identity_prefer_original;
+
+    const char *const *rule_files; /* the user's own, see classify/rules/README.md */
+    size_t rule_file_count;
 
     enum config_preset policy_preset;
     enum config_scope policy_mailbox_scope;

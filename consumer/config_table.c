@@ -68,6 +68,9 @@ const struct config_key CONFIG_KEYS[] = {
     {"identity.prefer_original", NULL, TYPE_BOOL, AT(identity_prefer_original), "true", NULL, 0, 0, NULL,
      "Take the address as the sender wrote it (ORCPT and its kin) before the one it was rewritten to; records of kumomta and native name one only."},
 
+    {"rules.files", NULL, TYPE_FILES, AT(rule_files), "[]", NULL, 0, CONFIG_RULE_FILES_MAX, NULL,
+     "Files with rules of your own for replies; they win over those that ship with the program."},
+
     {"policy.preset", NULL, TYPE_CHOICE, AT(policy_preset), "default", NULL, 0, 0, CONFIG_PRESETS,
      "Which rules judge: careful counts final failures only, handshake moreover gives more time."},
     {"policy.mailbox_scope", NULL, TYPE_CHOICE, AT(policy_mailbox_scope), "global", NULL, 0, 0, SCOPES,
@@ -186,6 +189,7 @@ static void print_bounds(FILE *out, const struct config_key *row)
     case TYPE_NAME:
     case TYPE_TOPIC:
     case TYPE_BOOL:
+    case TYPE_FILES:
         break;
     }
 }

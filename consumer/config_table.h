@@ -13,7 +13,7 @@
 enum {
     CONFIG_TOPIC_SIZE_MAX = 249,
     CONFIG_PATH_SIZE_MAX = 128, /* of a key of ours, dotted, with its NUL */
-    CONFIG_KEY_COUNT = 24,
+    CONFIG_KEY_COUNT = 25,
     CONFIG_FREE_MAP_COUNT = 2,
     CONFIG_INPUT_FIELD_COUNT = 2,
 };
@@ -27,6 +27,7 @@ enum config_type {
     TYPE_DURATION,
     TYPE_SIZE,
     TYPE_CHOICE,
+    TYPE_FILES, /* a list of paths, or one; read by config.c, not bound */
 };
 
 struct config_key {

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "consumer/group_watch.h"
+
 enum {
     NAME_SIZE = 300,
     WATCHDOG_EXIT_CODE = 70,
@@ -30,7 +32,7 @@ struct member {
     char name[NAME_SIZE];
     char instance[NAME_SIZE];
     char transactional[NAME_SIZE];
-    char group[NAME_SIZE];
+    const char *group;
 };
 
 struct daemon {
@@ -43,6 +45,9 @@ struct daemon {
     atomic_bool stop;
     struct member *members;
     size_t member_count;
+    char intake_group[NAME_SIZE];
+    struct group_watch *intake_watch;
+    struct group_watch *shard_watch;
 };
 
 /* Names that stay the same from run to run: what a restart finds its transactions and partitions
@@ -53,8 +58,6 @@ static void name_member(struct member *member, const struct config *config, cons
     snprintf(member->instance, NAME_SIZE, "%s-%s-%d", config->instance_id, role, i);
     snprintf(member->transactional, NAME_SIZE, "%s-%s-%s-%d", config->application_id,
              config->instance_id, role, i);
-    snprintf(member->group, NAME_SIZE, "%s%s", config->application_id,
-             role[0] == 'i' ? "-intake" : "");
 }
 
 static struct worker_config worker_config_of(const struct daemon *daemon,
@@ -97,6 +100,7 @@ static enum err start_member(struct daemon *daemon, const char *role, int i)
     const struct process *process = &daemon->setup->process;
     const bool is_intake = role[0] == 'i';
     name_member(member, daemon->config, role, i);
+    member->group = is_intake ? daemon->intake_group : daemon->config->application_id;
     member->stop = &daemon->stop;
     const enum err err =
         is_intake ? intake_role_create(process, &member->intake)
@@ -147,6 +151,7 @@ enum err daemon_start(const struct config *config, const struct setup *setup, st
     daemon->shard_outputs[SHARD_SUPPRESSIONS] = config->topic_suppressions;
     daemon->shard_outputs[SHARD_DECISIONS] = config->topic_decisions;
     daemon->shard_outputs[SHARD_DEAD_LETTERS] = config->topic_dead_letters;
+    snprintf(daemon->intake_group, NAME_SIZE, "%s-intake", config->application_id);
     const enum err err = start_members(daemon);
     if (err != OK) {
         (void)daemon_stop(&daemon);
@@ -154,6 +159,30 @@ enum err daemon_start(const struct config *config, const struct setup *setup, st
     }
     *out = daemon;
     return OK;
+}
+
+enum err daemon_watch_groups(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    struct group_config group = {
+        .group_id = config->application_id,
+        .inputs = daemon->events_input,
+        .input_count = 1,
+        .guest_topic = config->topic_changelog,
+        .properties = config->kafka,
+        .property_count = config->kafka_count,
+    };
+    enum err err = OK;
+    if (config->workers_shard > 0) {
+        err = group_watch_start(&group, config->instance_id, &daemon->stop, &daemon->shard_watch);
+    }
+    group.group_id = daemon->intake_group;
+    group.inputs = daemon->input_names;
+    group.input_count = config->input_count;
+    if (err == OK && config->workers_intake > 0) {
+        err = group_watch_start(&group, config->instance_id, &daemon->stop, &daemon->intake_watch);
+    }
+    return err;
 }
 
 /* A call into the Kafka client can hang for ever (send_offsets ignores its timeout when the
@@ -282,6 +311,8 @@ enum err daemon_stop(struct daemon **daemon)
         const enum err member_err = end_member(&d->members[i], deadline_mono_ms);
         err = err == OK ? member_err : err;
     }
+    group_watch_end(&d->intake_watch);
+    group_watch_end(&d->shard_watch);
     free(d->members);
     free(d->input_names);
     free(d);

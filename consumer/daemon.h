@@ -19,6 +19,10 @@ MUST_USE enum err daemon_start(const struct config *config,
                                const struct setup *setup,
                                struct daemon **out);
 
+/* From now on partitions that no member of a group reads are noticed and shared out anew
+ * (group_watch.h). Not with the embedded cluster, which knows no answer. */
+MUST_USE enum err daemon_watch_groups(struct daemon *daemon);
+
 /* Call about once a second. OK: all is well. ERR_REFUSED and others: a worker has ended by itself,
  * and said why: stop. Does not return where a worker hangs in a call: then it says so and ends the
  * process with code 70. */

@@ -2,8 +2,8 @@
  * tools.
  *
  * Key: none. Value: the part that could not be taken, as it came, cut at DEAD_LETTER_SIZE_MAX.
- * Headers: suppressd-reason, -topic, -partition, -offset, -part (line or element, from 1),
- * -position (byte in the record), -format, -cut.
+ * Headers: suppressd-reason, -topic, -partition, -offset, -part (line or element, from 1;
+ * 0: the record as a whole), -position (byte in the record), -format, -cut.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

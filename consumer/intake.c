@@ -56,6 +56,11 @@ const struct intake_counts *intake_counts(const struct intake *intake)
     return &intake->counts;
 }
 
+void intake_use(struct intake *intake, struct classifier *classifier)
+{
+    intake->config.classifier = classifier;
+}
+
 static void refuse(struct intake *intake, const struct decode_part *part, const char *reason)
 {
     const struct dead_letter letter = {
@@ -182,7 +187,7 @@ static void take_event(void *context, const struct decode_part *part, const stru
         refuse(intake, part, fault);
         return;
     }
-    const struct meaning meaning = classify(intake->config.rules, event);
+    const struct meaning meaning = classify(intake->config.classifier, event);
     if (!observation_matters(event->kind, event->origin, meaning.category)) {
         intake->counts.harmless++;
         return;

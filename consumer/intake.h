@@ -4,7 +4,8 @@
  *
  *     decode -> time -> (operator's words?) -> classify -> does it matter? -> who -> observation
  *
- * Thread:  one intake per worker; ruleset, policies and secret are shared and immutable.
+ * Thread:  one intake per worker, with a classifier of its own; policies and secret are shared and
+ *          immutable.
  * Errors:  none: what cannot be taken is told to the sink as a dead letter with its reason, and
  *          the rest goes on.
  *
@@ -32,7 +33,7 @@ struct intake_counts {
 };
 
 struct intake_config {
-    const struct ruleset *rules;
+    struct classifier *classifier; /* NULL: intake_use() comes before the first record */
     const struct policy_set *policies;
     const struct secret *secret;
     uint32_t shard_count;
@@ -54,7 +55,7 @@ struct dead_letter {
     const char *reason;
     struct span part;    /* of the record */
     uint64_t position;   /* in it */
-    uint32_t part_index; /* which line or element, from 1 */
+    uint32_t part_index; /* which line or element, from 1; 0: the record as a whole */
 };
 
 struct intake_sink {
@@ -70,6 +71,9 @@ struct intake;
 
 MUST_USE enum err intake_create(const struct intake_config *config, struct intake **out);
 void intake_destroy(struct intake **intake);
+
+/* From now on with other rules; between records. */
+void intake_use(struct intake *intake, struct classifier *classifier);
 
 /* Spans of what the sink gets are borrowed until it returns. */
 void intake_record(struct intake *intake,

@@ -40,12 +40,14 @@ struct packing {
 struct intake_role {
     const struct process *process;
     struct intake *intake;
+    size_t reader;            /* of the rules in force */
+    bool holds_rules;         /* from the first record of a transaction to its end */
     struct packing *packings; /* one a shard */
     struct worker *worker;    /* while a message is applied */
     uint64_t observations;    /* in this transaction */
     uint64_t blocks;
-    size_t open_bytes; /* in blocks that are not yet in the outbox */
-    uint64_t tombstones;
+    size_t open_bytes;            /* in blocks that are not yet in the outbox */
+    uint64_t buried;              /* records that went to the dead letters whole, unread */
     struct intake_counts settled; /* at the last commit: what came after is undone by an abort */
     struct intake_totals totals;
     long long beyond_logged_ms;
@@ -61,6 +63,7 @@ void intake_role_destroy(struct intake_role **role)
     if (r == NULL) {
         return;
     }
+    published_let_go(r->process->rules, r->reader);
     for (uint32_t i = 0; r->packings != NULL && i < r->process->shard_count; i++) {
         free(r->packings[i].memory);
     }
@@ -76,13 +79,13 @@ enum err intake_role_create(const struct process *process, struct intake_role **
         return ERR_NO_MEMORY;
     }
     const struct intake_config config = {
-        .rules = process->rules,
         .policies = process->policies,
         .secret = process->secret,
         .shard_count = process->shard_count,
         .address = process->address,
     };
     role->process = process;
+    role->reader = published_join(process->rules);
     role->packings = calloc(process->shard_count, sizeof(role->packings[0]));
     enum err err = role->packings == NULL ? ERR_NO_MEMORY : intake_create(&config, &role->intake);
     for (uint32_t i = 0; err == OK && i < process->shard_count; i++) {
@@ -232,6 +235,15 @@ static enum err prepare(void *context, struct worker *worker, struct held *held)
     return worker_start_held(worker, held);
 }
 
+/* One transaction is judged by one set of rules, the newest at its beginning. */
+static void hold_rules(struct intake_role *role)
+{
+    if (!role->holds_rules) {
+        intake_use(role->intake, published_hold(role->process->rules, role->reader));
+        role->holds_rules = true;
+    }
+}
+
 static enum err apply(void *context,
                       struct worker *worker,
                       struct held *held,
@@ -242,6 +254,7 @@ static enum err apply(void *context,
     role->worker = worker;
     role->message = message;
     role->topic = &role->process->inputs[message->topic];
+    hold_rules(role);
     const int64_t now_ms = wall_ms();
     const int64_t stamp_ms = message->timestamp_ms > 0 && message->timestamp_ms < now_ms
                                  ? message->timestamp_ms
@@ -260,11 +273,27 @@ static enum err apply(void *context,
         const struct dead_letter letter = {.reason = "a tombstone: it has no value",
                                            .part_index = 1};
         on_dead(role, &letter);
-        role->tombstones++;
+        role->buried++;
         return OK;
     }
     intake_record(role->intake, &source, message->value, &sink);
     return OK;
+}
+
+static void bury(void *context,
+                 struct worker *worker,
+                 struct held *held,
+                 const struct io_message *message,
+                 const char *why)
+{
+    struct intake_role *role = context;
+    (void)held;
+    role->worker = worker;
+    role->message = message;
+    role->topic = &role->process->inputs[message->topic];
+    const struct dead_letter letter = {.reason = why, .part = message->value};
+    on_dead(role, &letter);
+    role->buried++;
 }
 
 static enum err tend(void *context, struct worker *worker, struct held *held)
@@ -307,10 +336,12 @@ static void begin_transaction(struct intake_role *role)
     for (uint32_t i = 0; i < role->process->shard_count; i++) {
         role->packings[i].is_open = false;
     }
+    published_let_go(role->process->rules, role->reader);
+    role->holds_rules = false;
     role->observations = 0;
     role->blocks = 0;
     role->open_bytes = 0;
-    role->tombstones = 0;
+    role->buried = 0;
     role->settled = *intake_counts(role->intake);
 }
 
@@ -324,14 +355,14 @@ static void committed(void *context, struct worker *worker)
     struct intake_role *role = context;
     const struct intake_counts *now = intake_counts(role->intake);
     const struct intake_counts *before = &role->settled;
-    add(&role->totals.records, now->records - before->records + role->tombstones);
+    add(&role->totals.records, now->records - before->records + role->buried);
     add(&role->totals.events, now->events - before->events);
     add(&role->totals.routed, now->routed - before->routed);
     add(&role->totals.ignored, now->ignored - before->ignored);
     add(&role->totals.harmless, now->harmless - before->harmless);
     add(&role->totals.clamped, now->clamped - before->clamped);
     add(&role->totals.dead_letters,
-        now->refused - before->refused + now->malformed - before->malformed + role->tombstones);
+        now->refused - before->refused + now->malformed - before->malformed + role->buried);
     for (size_t i = 0; i < worker_held_count(worker); i++) {
         struct held *held = worker_held(worker, i);
         if (held->touched) {
@@ -360,6 +391,7 @@ const struct role_ops *intake_role_ops(void)
         .poll_max = POLL_MAX,
         .prepare = prepare,
         .apply = apply,
+        .bury = bury,
         .tend = tend,
         .pending = pending,
         .finish = finish,

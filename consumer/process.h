@@ -1,4 +1,5 @@
-/* consumer/process.h - what the workers of one process share: immutable, made once at the start.
+/* consumer/process.h - what the workers of one process share: immutable, made once at the start, but for the
+ * rules in force and their version.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -6,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "classify/published.h"
 #include "consumer/intake.h"
 #include "consumer/kafka/io.h"
 #include "state/publication.h"
@@ -19,12 +21,15 @@ struct input_topic {
 };
 
 struct process {
-    const struct ruleset *rules;
+    struct published_rules *rules; /* one reader for each intake worker */
     const struct policy_set *policies;
     const struct secret *secret;
     uint32_t shard_count;
     struct address_options address;
-    struct publisher publisher;
+    struct publisher publisher; /* but for its policy_version: */
+    /* of rules and policies in force. Acquire, pairs with the reload; texts live as long as the
+     * process. */
+    const _Atomic(const char *) *policy_version;
     struct memory_budget *budget;
     const struct input_topic *inputs;
     size_t input_count;

@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct setup_version {
+    struct setup_version *before;
+    char text[17];
+};
+
 void setup_destroy(struct setup **setup)
 {
     struct setup *s = *setup;
@@ -15,7 +20,12 @@ void setup_destroy(struct setup **setup)
     if (s == NULL) {
         return;
     }
-    ruleset_destroy(&s->rules);
+    published_destroy(&s->rules);
+    while (s->versions != NULL) {
+        struct setup_version *version = s->versions;
+        s->versions = version->before;
+        free(version);
+    }
     policy_set_destroy(&s->policies);
     free(s->inputs);
     free(s->source);
@@ -63,6 +73,53 @@ static enum err create_inputs(const struct config *config, struct setup *setup)
     return OK;
 }
 
+/* Of these rules and the policies; release, pairs with publisher_of() of the shards. */
+static enum err set_version(struct setup *setup, const struct ruleset *rules)
+{
+    struct setup_version *version = calloc(1, sizeof(*version));
+    if (version == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    const uint64_t of_rules = strtoull(ruleset_version(rules), NULL, 16);
+    (void)snprintf(version->text, sizeof(version->text), "%016" PRIx64,
+                   policy_set_hash(setup->policies, of_rules));
+    version->before = setup->versions;
+    setup->versions = version;
+    atomic_store_explicit(&setup->policy_version, version->text, memory_order_release);
+    return OK;
+}
+
+static enum err create_rules(const struct config *config, struct setup *setup)
+{
+    struct ruleset *rules;
+    enum err err = ruleset_create(config->rule_files, config->rule_file_count, &rules);
+    if (err == OK) {
+        /* one more, for commands that run without workers */
+        err = published_create(rules, (size_t)config->workers_intake + 1, &setup->rules);
+    }
+    return err == OK ? set_version(setup, published_ruleset(setup->rules)) : err;
+}
+
+void setup_reload(struct setup *setup, const struct config *config)
+{
+    struct ruleset *rules;
+    enum err err = ruleset_create(config->rule_files, config->rule_file_count, &rules);
+    if (err == OK) {
+        err = published_swap(setup->rules, rules);
+    }
+    if (err == OK) {
+        err = set_version(setup, published_ruleset(setup->rules));
+    }
+    if (err != OK) {
+        log_error("rules are not reloaded, those that were in force stay error=%s", err_name(err));
+        return;
+    }
+    const struct ruleset *now = published_ruleset(setup->rules);
+    const struct ruleset_size size = ruleset_size(now);
+    log_info("rules reloaded rules=%zu codes=%zu files=%zu version=%s", size.text_rules, size.codes,
+             size.files, ruleset_version(now));
+}
+
 enum err setup_create(const struct config *config, struct setup **out)
 {
     struct setup *setup = calloc(1, sizeof(*setup));
@@ -70,9 +127,9 @@ enum err setup_create(const struct config *config, struct setup **out)
         return ERR_NO_MEMORY;
     }
     setup->budget.limit = (size_t)config->state_memory_limit_bytes;
-    enum err err = ruleset_create(&setup->rules);
+    enum err err = create_policies(config, &setup->policies);
     if (err == OK) {
-        err = create_policies(config, &setup->policies);
+        err = create_rules(config, setup);
     }
     if (err == OK) {
         err = create_inputs(config, setup);
@@ -85,17 +142,14 @@ enum err setup_create(const struct config *config, struct setup **out)
         setup_destroy(&setup);
         return err;
     }
-    const uint64_t of_rules = strtoull(ruleset_version(setup->rules), NULL, 16);
-    snprintf(setup->version, sizeof(setup->version), "%016" PRIx64,
-             policy_set_hash(setup->policies, of_rules));
     setup->process = (struct process){
         .rules = setup->rules,
         .policies = setup->policies,
         .secret = &setup->secret,
         .address = {.keep_local_case = config->identity_keep_local_case},
         .publisher = {.policy_name = config_preset_name(config->policy_preset),
-                      .policy_version = setup->version,
                       .source = setup->source},
+        .policy_version = &setup->policy_version,
         .budget = &setup->budget,
         .inputs = setup->inputs,
         .input_count = config->input_count,

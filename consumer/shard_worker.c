@@ -96,6 +96,8 @@ static struct publisher publisher_of(const struct shard_role *role, const struct
     struct span tenant;
     struct span recipient;
     key_text_split(record_key_text(record), &tenant, &recipient);
+    publisher.policy_version =
+        atomic_load_explicit(role->process->policy_version, memory_order_acquire);
     publisher.policy_name = policy_of(role->process->policies, tenant.size > 0, tenant)->name;
     return publisher;
 }

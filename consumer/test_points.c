@@ -35,6 +35,7 @@ struct trigger {
 
 static struct trigger crash;
 static struct trigger stop;
+static struct trigger nap;
 static struct trigger abortion; /* its point is not used */
 static int planted = -1;
 
@@ -136,6 +137,9 @@ enum err test_points_read(void)
         err = take_trigger("SUPPRESSD_STOP_AT", true, &stop);
     }
     if (err == OK) {
+        err = take_trigger("SUPPRESSD_NAP_AT", true, &nap);
+    }
+    if (err == OK) {
         err = take_trigger("SUPPRESSD_ABORT_AT", false, &abortion);
     }
     return err == OK ? take_plant("SUPPRESSD_PLANT") : err;
@@ -153,18 +157,24 @@ static unsigned count_pass(struct trigger *trigger, const char *worker)
     return 1 + atomic_fetch_add_explicit(&trigger->passes, 1, memory_order_relaxed);
 }
 
-static void pass(struct trigger *trigger, enum test_point point, const char *worker, int signal)
+static bool is_now(struct trigger *trigger, enum test_point point, const char *worker)
 {
-    if (trigger->nth != 0 && trigger->point == (int)point &&
-        count_pass(trigger, worker) == trigger->nth) {
-        kill(getpid(), signal);
-    }
+    return trigger->nth != 0 && trigger->point == (int)point &&
+           count_pass(trigger, worker) == trigger->nth;
 }
 
 void test_point_pass(enum test_point point, const char *worker)
 {
-    pass(&crash, point, worker, SIGKILL);
-    pass(&stop, point, worker, SIGSTOP);
+    if (is_now(&crash, point, worker)) {
+        kill(getpid(), SIGKILL);
+    }
+    if (is_now(&stop, point, worker)) {
+        kill(getpid(), SIGSTOP);
+    }
+    if (is_now(&nap, point, worker)) {
+        log_warn("a test lets it sleep worker=%s", worker);
+        sleep(TEST_NAP_S);
+    }
 }
 
 bool test_is_aborting(const char *worker)

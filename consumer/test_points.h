@@ -5,6 +5,7 @@
  *
  *     SUPPRESSD_CRASH_AT=ROLE.POINT[:N]   SIGKILL at the Nth pass of the point (default 1)
  *     SUPPRESSD_STOP_AT=ROLE.POINT[:N]    SIGSTOP there: a zombie, once it is continued
+ *     SUPPRESSD_NAP_AT=ROLE.POINT[:N]     the worker's thread sleeps there for TEST_NAP_S; its client lives on
  *     SUPPRESSD_ABORT_AT=ROLE[:N]         every Nth transaction is taken back instead of committed
  *     SUPPRESSD_PLANT=NAME                a bug, to see that the tests see it
  *
@@ -33,6 +34,8 @@
     POINT(AFTER_ABORT, "after_abort", true)                                                        \
     POINT(IN_REVOKE, "in_revoke", true)                                                            \
     POINT(RESTORING, "restoring", false)
+
+enum { TEST_NAP_S = 25 };
 
 #define TEST_PLANTS(PLANT)                                                                         \
     /* a restore ends at the last stable offset, and trusts what it has read by then */            \

@@ -8,7 +8,8 @@
  *   - a message is applied only if it is the next of its partition (the gate): seeks may misbehave,
  *     this does not;
  *   - a transaction is bounded: what a poll brought beyond the bound waits in the batch, and what is
- *     aborted again is halved, down to one message.
+ *     aborted again is halved, down to one message;
+ *   - what a topic refuses for good is halved at once, and the one message that is left is buried.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -50,7 +51,9 @@ struct worker {
     struct io_message batch[WORKER_BATCH_MAX];
     size_t batch_count;
     size_t applied;
-    size_t applied_max;     /* messages a transaction takes; less after aborts in a row */
+    size_t applied_max;  /* messages a transaction takes; less after aborts in a row */
+    int64_t bury_offset; /* of the message whose results are refused for good; -1: none */
+    struct io_partition bury_partition;
     int64_t cycle_start_ms; /* 0: nothing was applied or touched since the last commit */
     bool has_backlog;
 
@@ -262,6 +265,13 @@ static void rest_at_limit(struct worker *worker)
     }
 }
 
+static bool is_to_bury(const struct worker *worker, const struct io_message *message)
+{
+    return message->offset == worker->bury_offset &&
+           message->topic == worker->bury_partition.topic &&
+           message->partition == worker->bury_partition.partition;
+}
+
 /* Applies one message of the batch. False: the batch is gone (the limit, or a refusal). */
 static bool apply(struct worker *worker, const struct io_message *message)
 {
@@ -271,7 +281,12 @@ static bool apply(struct worker *worker, const struct io_message *message)
         return true; /* no longer ours, or seen before: the gate */
     }
     worker_touch(worker, held);
-    const enum err err = worker->ops->apply(worker->role, worker, held, message);
+    enum err err = OK;
+    if (is_to_bury(worker, message)) {
+        worker->ops->bury(worker->role, worker, held, message, worker->io->why);
+    } else {
+        err = worker->ops->apply(worker->role, worker, held, message);
+    }
     if (err == OK) {
         TEST_POINT(MID_PROCESS, worker->config.io.worker);
         held->next = message->offset + 1;
@@ -318,6 +333,51 @@ static void apply_what_waits(struct worker *worker)
     }
 }
 
+/* --- poll ----------------------------------------------------------------------------------- */
+
+/* For what a poll may bring. */
+static bool has_room(const struct worker *worker)
+{
+    return worker->batch_count + worker->ops->poll_max <= WORKER_BATCH_MAX;
+}
+
+static bool is_restoring(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->held_count; i++) {
+        if (worker->held[i].state == HELD_RESTORING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void poll_and_apply(struct worker *worker)
+{
+    struct io_message *messages = &worker->batch[worker->batch_count];
+    const size_t poll_max = worker->ops->poll_max;
+    const int64_t before_ms = mono_ms();
+    CHECK(has_room(worker));
+    const int n =
+        worker->io->ops->poll(worker->io, messages, poll_max, is_restoring(worker) ? 0 : POLL_MS);
+    if (n < 0) {
+        worker->is_spent = true;
+        return;
+    }
+    if (n > 0) {
+        TEST_POINT(AFTER_POLL, worker->config.io.worker);
+    }
+    /* a callback within poll() may have settled or dropped the batch that was before: then the new
+     * messages stand behind a gap */
+    if (messages != &worker->batch[worker->batch_count]) {
+        memmove(&worker->batch[worker->batch_count], messages, (size_t)n * sizeof(*messages));
+    }
+    worker->has_backlog = (size_t)n == poll_max || (n > 0 && mono_ms() - before_ms < POLL_MS / 4);
+    worker->batch_count += (size_t)n;
+    if (!worker->is_spent) { /* by a callback within poll() */
+        apply_what_waits(worker);
+    }
+}
+
 /* --- commit --------------------------------------------------------------------------------- */
 
 static size_t collect_offsets(const struct worker *worker, struct io_offset *offsets)
@@ -345,6 +405,7 @@ static void settle(struct worker *worker)
     count(&worker->status.transactions, 1);
     release_first(worker, worker->applied);
     worker->cycle_start_ms = 0;
+    worker->bury_offset = -1;
     if (worker->applied_max < WORKER_BATCH_MAX) {
         worker->applied_max *= 2;
     }
@@ -380,27 +441,76 @@ static enum io_result commit_once(struct worker *worker)
     return result;
 }
 
-/* Until it is committed, or the io is spent. What is aborted for the second time in a row is tried
- * by halves: it may be too much for the time that a transaction has. Told to stop, one try is
- * enough: what is not committed will be read again. */
+/* Half of what was tried, or of what might have been: it may be too much for the time that a
+ * transaction has, or only one of them is refused. */
+static void halve(struct worker *worker, size_t tried)
+{
+    const size_t most = tried < worker->applied_max ? tried : worker->applied_max;
+    worker->applied_max = most > 1 ? most / 2 : 1;
+}
+
+/* What a topic refuses is of one message, the last of those tried (the gate took the others). False:
+ * there is no less, and the worker ends. */
+static bool bury(struct worker *worker, size_t tried)
+{
+    const struct io_message *message = tried == 0 ? NULL : &worker->batch[tried - 1];
+    if (message == NULL || is_to_bury(worker, message) || worker->ops->bury == NULL) {
+        log_error("a topic refuses what must be written; see what it must be with `suppressd "
+                  "topics`, mend it and start again worker=%s reason=%s",
+                  worker->config.io.worker, worker->io->why);
+        refuse(worker, ERR_REFUSED);
+        return false;
+    }
+    worker->bury_offset = message->offset;
+    worker->bury_partition = (struct io_partition){message->topic, message->partition};
+    return true;
+}
+
+static void end_in_vain(struct worker *worker)
+{
+    if (worker->io->cause == IO_CAUSE_FORBIDDEN) {
+        log_error("not allowed: grant it and start again (README, \"What it needs to be allowed\") "
+                  "worker=%s reason=%s",
+                  worker->config.io.worker, worker->io->why);
+        refuse(worker, ERR_REFUSED);
+        return;
+    }
+    log_warn("transaction aborted again and again: starting anew worker=%s",
+             worker->config.io.worker);
+    worker->is_spent = true;
+}
+
+/* Until it is committed, or the io is spent. After an abort the group is heard, for the cause may
+ * be that a partition is not ours any more. Told to stop, one try is enough: what is not committed
+ * will be read again. */
 static void commit(struct worker *worker)
 {
-    for (int i = 0; is_touched(worker) && !worker->is_spent; i++) {
-        if (i == ABORTS_IN_A_ROW_MAX) {
-            log_warn("transaction aborted again and again: starting anew worker=%s",
-                     worker->config.io.worker);
-            worker->is_spent = true;
-            return;
-        }
+    int aborts = 0;
+    while (is_touched(worker) && !worker->is_spent) {
         const size_t tried = worker->applied;
         if (commit_once(worker) != IO_ABORTED || *worker->stop) {
             return;
         }
-        if (i > 0) {
-            worker->applied_max = tried > 1 ? tried / 2 : 1;
+        if (worker->io->cause != IO_CAUSE_REFUSED) {
+            aborts++;
+            if (aborts > 1) {
+                halve(worker, tried);
+            }
+        } else if (worker->applied_max > 1) {
+            halve(worker, tried);
+        } else if (!bury(worker, tried)) {
+            return;
         }
-        pause_ms(worker, (int64_t)ABORT_PAUSE_MS * i);
-        apply_what_waits(worker);
+        if (aborts == ABORTS_IN_A_ROW_MAX) {
+            end_in_vain(worker);
+            return;
+        }
+        pause_ms(worker, aborts > 1 ? (int64_t)ABORT_PAUSE_MS * (aborts - 1) : 0);
+        if (has_room(worker)) {
+            poll_and_apply(worker);
+        } else {
+            apply_what_waits(worker);
+        }
     }
 }
 
@@ -449,8 +559,7 @@ static bool is_due(const struct worker *worker)
     if (!is_touched(worker)) {
         return false;
     }
-    if (is_full(worker) || has_more(worker) ||
-        worker->batch_count + worker->ops->poll_max > WORKER_BATCH_MAX) {
+    if (is_full(worker) || has_more(worker) || !has_room(worker)) {
         return true;
     }
     const int64_t age_ms = mono_ms() - worker->cycle_start_ms;
@@ -459,43 +568,6 @@ static bool is_due(const struct worker *worker)
     }
     const bool may_go_on = worker->has_backlog || worker->ops->wants_more(worker->role);
     return !may_go_on || age_ms >= WORKER_CYCLE_MAX_MS;
-}
-
-static bool is_restoring(const struct worker *worker)
-{
-    for (size_t i = 0; i < worker->held_count; i++) {
-        if (worker->held[i].state == HELD_RESTORING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void poll_and_apply(struct worker *worker)
-{
-    struct io_message *messages = &worker->batch[worker->batch_count];
-    const size_t poll_max = worker->ops->poll_max;
-    const int64_t before_ms = mono_ms();
-    CHECK(worker->batch_count + poll_max <= WORKER_BATCH_MAX);
-    const int n =
-        worker->io->ops->poll(worker->io, messages, poll_max, is_restoring(worker) ? 0 : POLL_MS);
-    if (n < 0) {
-        worker->is_spent = true;
-        return;
-    }
-    if (n > 0) {
-        TEST_POINT(AFTER_POLL, worker->config.io.worker);
-    }
-    /* a callback within poll() may have settled or dropped the batch that was before: then the new
-     * messages stand behind a gap */
-    if (messages != &worker->batch[worker->batch_count]) {
-        memmove(&worker->batch[worker->batch_count], messages, (size_t)n * sizeof(*messages));
-    }
-    worker->has_backlog = (size_t)n == poll_max || (n > 0 && mono_ms() - before_ms < POLL_MS / 4);
-    worker->batch_count += (size_t)n;
-    if (!worker->is_spent) { /* by a callback within poll() */
-        apply_what_waits(worker);
-    }
 }
 
 /* Partitions that are not read yet: one bounded step for each that may be asked. One that is not
@@ -639,6 +711,7 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
     int64_t reopen_pause_ms = REOPEN_PAUSE_FIRST_MS;
     worker->stop = stop;
     worker->applied_max = WORKER_BATCH_MAX;
+    worker->bury_offset = -1;
     while (!*stop && worker->refusal == OK) {
         set_activity(worker, WORKER_OPENING);
         beat(worker);

@@ -3,7 +3,7 @@
  *
  *     open -> poll -> apply each message -> (100 ms later) finish -> commit -> committed -> poll ..
  *                                                              |
- *                    aborted: undo, apply the batch again, commit
+ *                    aborted: undo, poll, apply the batch again, commit
  *                    in doubt, fatal: close, drop everything, open anew
  *
  * A worker is one thread with one io (a consumer and a transactional producer) and one transaction
@@ -63,6 +63,14 @@ struct role_ops {
                       struct worker *worker,
                       struct held *held,
                       const struct io_message *message);
+    /* In place of apply() for a message whose results a topic refuses for good: adds the message to
+     * the dead letters, and nothing else. NULL: no message's results can be refused as long as the
+     * topics are what they must be, so the process stops. */
+    void (*bury)(void *role,
+                 struct worker *worker,
+                 struct held *held,
+                 const struct io_message *message,
+                 const char *why);
     /* Bounded work of its own between messages, once a cycle; worker_touch() if it changed
      * something. */
     enum err (*tend)(void *role, struct worker *worker, struct held *held);

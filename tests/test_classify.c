@@ -13,16 +13,20 @@
 #include "classify/event_json.h"
 
 static struct ruleset *rules;
+static struct classifier *classifier;
 
 static int setup(void **state)
 {
     (void)state;
-    return ruleset_create(&rules) == OK ? 0 : -1;
+    return ruleset_create(NULL, 0, &rules) == OK && classifier_create(rules, &classifier) == OK
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
+    classifier_destroy(&classifier);
     ruleset_destroy(&rules);
     return 0;
 }
@@ -33,7 +37,7 @@ static void assert_meaning(const struct event *event,
                            const char *by,
                            const char *rule)
 {
-    const struct meaning meaning = classify(rules, event);
+    const struct meaning meaning = classify(classifier, event);
     assert_string_equal(category_name(meaning.category), category);
     assert_string_equal(class_name(meaning.class_), class_);
     assert_string_equal(found_by_name(meaning.by), by);
@@ -49,7 +53,7 @@ static void assert_reply(const char *reply,
     char memory[256];
     struct reply_line line;
     reply_line_from_text(span_of(reply), memory, &line);
-    const struct meaning meaning = classify(rules, &line.event);
+    const struct meaning meaning = classify(classifier, &line.event);
     assert_string_equal(category_name(meaning.category), category);
     assert_string_equal(class_name(meaning.class_), class_);
     assert_string_equal(meaning.rule, rule);

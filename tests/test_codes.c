@@ -16,24 +16,28 @@
 #include "classify/rules.h"
 
 static struct codes *codes;
+static struct yaml *shipped;
 
 static int setup(void **state)
 {
     (void)state;
-    struct yaml *yaml;
-    if (yaml_parse("rules/codes.yaml", rules_embedded_codes(), &yaml) != OK) {
+    size_t i = 0;
+    while (strcmp(rules_embedded_at(i).name, "rules/codes.yaml") != 0) {
+        i++;
+    }
+    if (yaml_parse("rules/codes.yaml", rules_embedded_at(i).text, &shipped) != OK) {
         return -1;
     }
-    const enum err err = codes_load(yaml, &codes);
-    const enum err report = yaml_report(yaml);
-    yaml_close(&yaml);
-    return err == OK && report == OK ? 0 : -1;
+    const struct rule_file file = {shipped, true};
+    const enum err err = codes_load(&file, 1, &codes);
+    return err == OK && yaml_report(shipped) == OK ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
     codes_destroy(&codes);
+    yaml_close(&shipped);
     return 0;
 }
 
@@ -124,7 +128,8 @@ static void a_full_table_is_built_and_every_row_found(void **state)
     struct yaml *yaml;
     struct codes *full = NULL;
     assert_int_equal(yaml_parse("t.yaml", (struct span){text, size}, &yaml), OK);
-    assert_int_equal(codes_load(yaml, &full), OK); /* checks each example */
+    assert_int_equal(codes_load(&(struct rule_file){yaml, false}, 1, &full),
+                     OK); /* checks each example */
     codes_destroy(&full);
     yaml_close(&yaml);
     free(text);
@@ -137,7 +142,7 @@ static void assert_refused(const char *rows, const char *fault)
     struct codes *none = NULL;
     (void)snprintf(text, sizeof(text), "codes:\n%s", rows);
     assert_int_equal(yaml_parse("t.yaml", span_of(text), &yaml), OK);
-    assert_int_equal(codes_load(yaml, &none), ERR_BAD_CONFIG);
+    assert_int_equal(codes_load(&(struct rule_file){yaml, false}, 1, &none), ERR_BAD_CONFIG);
     assert_null(none);
     assert_string_equal(yaml_fault_at(yaml, 0), fault);
     yaml_close(&yaml);
@@ -148,7 +153,8 @@ static void a_faulty_row_is_refused_with_its_line(void **state)
     (void)state;
     assert_refused("- {category: moved, example: 550}\n",
                    "t.yaml:2: codes[1]: a row needs `reply: 550`, `enhanced: 5.1.1`, or both");
-    assert_refused("- {reply: 550, example: 550}\n", "t.yaml:2: codes[1]: a row needs a category");
+    assert_refused("- {reply: 550, example: 550}\n",
+                   "t.yaml:2: codes[1]: needs a category: what such a reply means");
     assert_refused("- {reply: 550, category: moved}\n",
                    "t.yaml:2: codes[1]: a row needs an example: a reply that it decides");
     assert_refused("- {reply: 250, category: moved, example: 250}\n",
@@ -168,7 +174,7 @@ static void a_faulty_row_is_refused_with_its_line(void **state)
     assert_refused("- {reply: 550, category: moved, example: 550}\n"
                    "- {reply: 551, category: moved, example: 551}\n"
                    "- {reply: 550, category: expired, example: 550}\n",
-                   "t.yaml:4: codes[3]: 550 has a row already; keep one");
+                   "t.yaml:4: codes[3]: 550 has a row already (t.yaml:2); keep one");
     assert_refused("- {enhanced: 5.1, category: moved, example: 5.1.1}\n"
                    "- {enhanced: 5.1.1, category: moved, example: 5.1.2}\n",
                    "t.yaml:2: codes[1].example: the example of 5.1 is decided by 5.1.1");
@@ -183,7 +189,7 @@ static void an_unknown_category_is_refused_with_the_nearest_one(void **state)
     struct codes *none = NULL;
     const char *const text = "codes:\n- {reply: 550, category: mailbox_ful, example: 550}\n";
     assert_int_equal(yaml_parse("t.yaml", span_of(text), &yaml), OK);
-    assert_int_equal(codes_load(yaml, &none), ERR_BAD_CONFIG);
+    assert_int_equal(codes_load(&(struct rule_file){yaml, false}, 1, &none), ERR_BAD_CONFIG);
     const char *fault = yaml_fault_at(yaml, 0);
     assert_non_null(strstr(fault, "t.yaml:2: codes[1].category: \"mailbox_ful\" is none of "));
     assert_non_null(strstr(fault, "did you mean mailbox_full"));

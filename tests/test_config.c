@@ -404,6 +404,25 @@ static void a_tenant_without_a_known_preset_is_refused(void **state)
 /* --- overrides ---------------------------------------------------------------------------------
  */
 
+static void files_of_rules_are_a_list_or_one(void **state)
+{
+    (void)state;
+    struct reading r = read_text(MINIMAL "rules: {files: [b.yaml, a.yaml]}\n");
+    assert_int_equal(r.config->rule_file_count, 2);
+    assert_string_equal(r.config->rule_files[0], "b.yaml");
+    assert_string_equal(r.config->rule_files[1], "a.yaml");
+    done(&r);
+    r = read_set(MINIMAL, "rules.files=mine.yaml");
+    assert_int_equal(r.config->rule_file_count, 1);
+    assert_string_equal(r.config->rule_files[0], "mine.yaml");
+    done(&r);
+    r = read_text(MINIMAL);
+    assert_int_equal(r.config->rule_file_count, 0);
+    done(&r);
+    assert_one_fault(read_text(MINIMAL "rules: {files: [{a: b}]}\n"),
+                     "s.yaml:", "one value is wanted here, not a map");
+}
+
 static void set_goes_over_the_file(void **state)
 {
     (void)state;
@@ -653,6 +672,7 @@ int main(void)
         cmocka_unit_test(our_own_topic_is_no_input),
         cmocka_unit_test(two_uses_of_one_topic_are_refused),
         cmocka_unit_test(a_tenant_without_a_known_preset_is_refused),
+        cmocka_unit_test(files_of_rules_are_a_list_or_one),
         cmocka_unit_test(set_goes_over_the_file),
         cmocka_unit_test(set_names_tenants_and_properties_with_dots),
         cmocka_unit_test(set_finds_the_topic_before_a_known_field),

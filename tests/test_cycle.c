@@ -51,12 +51,16 @@ struct broker {
     struct chance chance;
     unsigned faults_in_100; /* how often a call misbehaves */
     size_t records_max;     /* a larger transaction is always aborted; 0: none is */
+    size_t size_max;        /* a transaction with a larger record is refused for good; 0: none is */
+    bool takes_letters;     /* dead letters of any size */
+    bool is_forbidding;     /* every transaction */
     struct sim_log events[PARTITIONS];
     struct sim_log changelog[PARTITIONS];
     struct sim_log suppressions;
     struct sim_log decisions;
     bool is_of_intake; /* its outputs are the intake's */
     struct sim_log blocks[INTAKE_SHARDS];
+    struct sim_log dead_letters;
     int64_t committed[PARTITIONS];
     atomic_bool stop;
     unsigned polls;
@@ -298,6 +302,9 @@ static void sim_log_close(struct io *base)
 static struct sim_log *output_of(struct broker *broker, const struct io_record *record)
 {
     if (broker->is_of_intake) {
+        if (record->topic == INTAKE_DEAD_LETTERS) {
+            return &broker->dead_letters;
+        }
         assert_int_equal(record->topic, INTAKE_EVENTS);
         return &broker->blocks[record->partition];
     }
@@ -312,6 +319,25 @@ static struct sim_log *output_of(struct broker *broker, const struct io_record *
         fail_msg("nothing of this test is a dead letter");
         return NULL;
     }
+}
+
+static enum io_result abort_because(struct sim_io *io, enum io_cause cause)
+{
+    io->broker->aborted++;
+    io->io.cause = cause;
+    snprintf(io->io.why, sizeof(io->io.why), "cause %d", (int)cause);
+    return IO_ABORTED;
+}
+
+static bool is_refused(const struct broker *broker, const struct io_record *records, size_t count)
+{
+    for (size_t i = 0; i < count && broker->size_max != 0; i++) {
+        const bool is_letter = broker->is_of_intake && records[i].topic == INTAKE_DEAD_LETTERS;
+        if (records[i].value.size > broker->size_max && !(is_letter && broker->takes_letters)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void happen(struct broker *broker,
@@ -344,8 +370,13 @@ static enum io_result sim_commit(struct io *base,
         assert_true(io->is_held[offsets[i].partition.partition]);
     }
     if (broker->records_max != 0 && record_count > broker->records_max) {
-        broker->aborted++;
-        return IO_ABORTED;
+        return abort_because(io, IO_CAUSE_PASSING);
+    }
+    if (is_refused(broker, records, record_count)) {
+        return abort_because(io, IO_CAUSE_REFUSED);
+    }
+    if (broker->is_forbidding) {
+        return abort_because(io, IO_CAUSE_FORBIDDEN);
     }
     if (!misbehaves(broker)) {
         happen(broker, records, record_count, offsets, offset_count);
@@ -360,8 +391,7 @@ static enum io_result sim_commit(struct io *base,
         broker->doubts++;
         return IO_DOUBT;
     default:
-        broker->aborted++;
-        return IO_ABORTED;
+        return abort_because(io, IO_CAUSE_PASSING);
     }
 }
 
@@ -585,6 +615,7 @@ static void run_once(uint64_t seed,
     struct policy_set *policies;
     struct memory_budget budget = {0};
     struct secret secret = {.check = SECRET_CHECK};
+    static _Atomic(const char *) policy_version = "v";
     struct expected expected = {.decisions = log_new(), .publisher = {"default", "v", "test"}};
     assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
                      OK);
@@ -602,6 +633,7 @@ static void run_once(uint64_t seed,
         .secret = &secret,
         .shard_count = PARTITIONS,
         .publisher = expected.publisher,
+        .policy_version = &policy_version,
         .budget = &budget,
     };
     const struct worker_config config = {
@@ -678,19 +710,27 @@ static void what_is_too_much_for_one_transaction_goes_in_several(void **state)
 
 /* --- the intake --------------------------------------------------------------------------------- */
 
+/* What a record of the input becomes, if its reply is that long, is larger than LARGE. */
+enum { LARGE = 1000, LONG_REPLY = 400, LARGE_EVERY = 7 };
+
+static bool is_large(int record)
+{
+    return record % LARGE_EVERY == LARGE_EVERY - 1;
+}
+
 static void fill_input(struct broker *broker)
 {
     for (int p = 0; p < PARTITIONS; p++) {
         broker->events[p] = log_new();
         for (int r = 0; r < BLOCKS; r++) {
-            char text[600];
+            char text[600 + EVENTS_PER_RECORD * LONG_REPLY];
             int size = 0;
             for (int e = 0; e < EVENTS_PER_RECORD; e++) {
                 size +=
                     snprintf(text + size, sizeof(text) - (size_t)size,
                              "{\"kind\":\"bounced\",\"recipient\":\"r%d@x.example\",\"ts_ms\":%d,"
-                             "\"code\":550}\n",
-                             (r + e) % 7, r + 1);
+                             "\"code\":550,\"text\":\"%0*d\"}\n",
+                             (r + e) % 7, r + 1, is_large(r) ? LONG_REPLY : 1, 0);
             }
             log_append(&broker->events[p], SPAN("k"), (struct span){text, (size_t)size}, false);
         }
@@ -698,6 +738,7 @@ static void fill_input(struct broker *broker)
     for (int i = 0; i < INTAKE_SHARDS; i++) {
         broker->blocks[i] = log_new();
     }
+    broker->dead_letters = log_new();
 }
 
 /* Every event of the input stands in the blocks once, those of one partition in their order. */
@@ -720,12 +761,24 @@ static void assert_taken_once(const struct broker *broker, uint64_t check)
             }
         }
     }
-    assert_int_equal(count, PARTITIONS * BLOCKS * EVENTS_PER_RECORD);
+    assert_int_equal(count + broker->dead_letters.count * EVENTS_PER_RECORD,
+                     PARTITIONS * BLOCKS * EVENTS_PER_RECORD);
 }
 
-static void run_intake_once(uint64_t seed, const struct process *process, struct broker *totals)
+/* The second that a small transaction waits for more is a million polls here. */
+static bool never_wants_more(void *role)
 {
-    struct broker broker = {.chance = {seed}, .faults_in_100 = 15, .is_of_intake = true};
+    (void)role;
+    return false;
+}
+
+static void run_intake_once(const struct broker *faults,
+                            const struct process *process,
+                            enum err expected,
+                            struct broker *totals)
+{
+    struct broker broker = *faults;
+    broker.is_of_intake = true;
     const struct worker_config config = {
         .io = {.worker = "intake-0", .transactional_id = "t"},
         .open = sim_open,
@@ -735,19 +788,61 @@ static void run_intake_once(uint64_t seed, const struct process *process, struct
     fill_input(&broker);
     the_broker = &broker;
     assert_int_equal(intake_role_create(process, &role), OK);
-    struct worker *worker = worker_create(&config, intake_role_ops(), role);
-    assert_int_equal(worker_run(worker, &broker.stop), OK);
-    assert_taken_once(&broker, process->secret->check);
+    struct role_ops hasty = *intake_role_ops();
+    hasty.wants_more = never_wants_more;
+    struct worker *worker = worker_create(&config, &hasty, role);
+    assert_int_equal(worker_run(worker, &broker.stop), expected);
+    if (expected == OK) {
+        assert_taken_once(&broker, process->secret->check);
+    }
     worker_destroy(&worker);
     intake_role_destroy(&role);
     totals->aborted += broker.aborted;
     totals->doubts += broker.doubts;
+    totals->dead_letters.count += broker.dead_letters.count;
     for (int p = 0; p < PARTITIONS; p++) {
         log_free(&broker.events[p]);
     }
     for (int i = 0; i < INTAKE_SHARDS; i++) {
         log_free(&broker.blocks[i]);
     }
+    log_free(&broker.dead_letters);
+}
+
+/* --- each with a process of its own */
+
+struct intake_world {
+    struct secret secret;
+    struct policy_set *policies;
+    struct published_rules *published;
+    struct input_topic input;
+    struct process process;
+};
+
+static void intake_set_up(struct intake_world *world)
+{
+    log_set_level(LOG_ERROR);
+    world->input = (struct input_topic){.name = "in", .format = format_find(SPAN("native"))};
+    secret_fixed(&world->secret);
+    struct ruleset *rules;
+    assert_int_equal(ruleset_create(NULL, 0, &rules), OK);
+    assert_int_equal(published_create(rules, RUNS, &world->published), OK);
+    assert_int_equal(
+        policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &world->policies), OK);
+    world->process = (struct process){
+        .rules = world->published,
+        .policies = world->policies,
+        .secret = &world->secret,
+        .shard_count = INTAKE_SHARDS,
+        .inputs = &world->input,
+        .input_count = 1,
+    };
+}
+
+static void intake_tear_down(struct intake_world *world)
+{
+    policy_set_destroy(&world->policies);
+    published_destroy(&world->published);
 }
 
 static void the_intake_takes_every_event_once_whatever_fails(void **state)
@@ -755,31 +850,52 @@ static void the_intake_takes_every_event_once_whatever_fails(void **state)
     (void)state;
     struct chance chance = chance_init("intake");
     struct broker totals = {0};
-    struct secret secret;
-    struct policy_set *policies;
-    struct ruleset *rules;
-    const struct input_topic input = {.name = "in", .format = format_find(SPAN("native"))};
-    log_set_level(LOG_ERROR);
-    secret_fixed(&secret);
-    assert_int_equal(ruleset_create(&rules), OK);
-    assert_int_equal(policy_set_create(policy_preset(SPAN("default")), false, NULL, 0, &policies),
-                     OK);
-    const struct process process = {
-        .rules = rules,
-        .policies = policies,
-        .secret = &secret,
-        .shard_count = INTAKE_SHARDS,
-        .inputs = &input,
-        .input_count = 1,
-    };
+    struct intake_world world;
+    intake_set_up(&world);
     for (int i = 0; i < RUNS; i++) {
-        run_intake_once(chance_next(&chance), &process, &totals);
+        const struct broker faults = {.chance = {chance_next(&chance)}, .faults_in_100 = 15};
+        run_intake_once(&faults, &world.process, OK, &totals);
     }
     printf("%d runs: %u aborts, %u in doubt\n", RUNS, totals.aborted, totals.doubts);
     assert_true(totals.aborted > RUNS / 8);
     assert_true(totals.doubts > RUNS / 8);
-    policy_set_destroy(&policies);
-    ruleset_destroy(&rules);
+    assert_int_equal(totals.dead_letters.count, 0);
+    intake_tear_down(&world);
+}
+
+static void what_a_topic_refuses_for_good_is_a_dead_letter_and_nothing_else_is(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("refused");
+    struct broker totals = {0};
+    struct intake_world world;
+    intake_set_up(&world);
+    for (int i = 0; i < RUNS / 8; i++) {
+        const struct broker faults = {.chance = {chance_next(&chance)},
+                                      .faults_in_100 = i % 2 == 0 ? 0 : 10,
+                                      .size_max = LARGE,
+                                      .takes_letters = true};
+        run_intake_once(&faults, &world.process, OK, &totals);
+    }
+    const size_t large = (size_t)(BLOCKS / LARGE_EVERY) * PARTITIONS;
+    assert_int_equal(totals.dead_letters.count, large * (RUNS / 8));
+    intake_tear_down(&world);
+}
+
+static void the_process_ends_when_dead_letters_are_refused_or_nothing_is_allowed(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("vain");
+    struct broker totals = {0};
+    struct intake_world world;
+    intake_set_up(&world);
+    const struct broker too_small = {.chance = {chance_next(&chance)}, .size_max = LARGE};
+    run_intake_once(&too_small, &world.process, ERR_REFUSED, &totals);
+    const struct broker forbidding = {.chance = {chance_next(&chance)}, .is_forbidding = true};
+    const unsigned aborted = totals.aborted;
+    run_intake_once(&forbidding, &world.process, ERR_REFUSED, &totals);
+    assert_true(totals.aborted - aborted < 20);
+    intake_tear_down(&world);
 }
 
 int main(void)
@@ -789,6 +905,8 @@ int main(void)
         cmocka_unit_test(aborts_doubts_and_revocations_change_no_decision),
         cmocka_unit_test(what_is_too_much_for_one_transaction_goes_in_several),
         cmocka_unit_test(the_intake_takes_every_event_once_whatever_fails),
+        cmocka_unit_test(what_a_topic_refuses_for_good_is_a_dead_letter_and_nothing_else_is),
+        cmocka_unit_test(the_process_ends_when_dead_letters_are_refused_or_nothing_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ enum { SHARDS = 16, SEEN_MAX = 64, TEXT_SIZE = 512 };
 
 static struct {
     struct ruleset *rules;
+    struct classifier *classifier;
     struct policy_set *policies;
     struct secret secret;
     struct intake *intake;
@@ -51,11 +52,12 @@ static int set_up(void **state)
     memset(&t, 0, sizeof(t));
     const struct policy_tenant careful = {SPAN("careful-one"), policy_preset(SPAN("careful"))};
     secret_fixed(&t.secret);
-    assert_int_equal(ruleset_create(&t.rules), OK);
+    assert_int_equal(ruleset_create(NULL, 0, &t.rules), OK);
+    assert_int_equal(classifier_create(t.rules, &t.classifier), OK);
     assert_int_equal(
         policy_set_create(policy_preset(SPAN("default")), false, &careful, 1, &t.policies), OK);
     const struct intake_config config = {
-        .rules = t.rules,
+        .classifier = t.classifier,
         .policies = t.policies,
         .secret = &t.secret,
         .shard_count = SHARDS,
@@ -70,6 +72,7 @@ static int tear_down(void **state)
     (void)state;
     intake_destroy(&t.intake);
     policy_set_destroy(&t.policies);
+    classifier_destroy(&t.classifier);
     ruleset_destroy(&t.rules);
     return 0;
 }

@@ -38,12 +38,14 @@ enum {
     UNKNOWN_MEMBER_ID = 25,
     TOPIC_AUTHORIZATION_FAILED = 29,
     GROUP_AUTHORIZATION_FAILED = 30,
+    POLICY_VIOLATION = 44,
     INVALID_PRODUCER_EPOCH = 47,
     INVALID_TXN_STATE = 48,
     INVALID_PRODUCER_ID_MAPPING = 49,
     TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53,
     UNKNOWN_PRODUCER_ID = 59,
     FENCED_INSTANCE_ID = 82,
+    INVALID_RECORD = 87,
     PRODUCER_FENCED = 90,
 };
 
@@ -137,20 +139,26 @@ static void error_before_commit_aborts_and_the_same_io_goes_on(void **state)
     static const struct {
         int16_t api;
         int error;
+        enum io_cause cause;
     } CASES[] = {
-        {API_PRODUCE, TOPIC_AUTHORIZATION_FAILED},
-        {API_PRODUCE, MSG_SIZE_TOO_LARGE},
-        {API_PRODUCE, UNKNOWN_PRODUCER_ID},
-        {API_ADD_PARTITIONS, TOPIC_AUTHORIZATION_FAILED},
-        {API_ADD_OFFSETS, GROUP_AUTHORIZATION_FAILED},
-        {API_TXN_OFFSET_COMMIT, GROUP_AUTHORIZATION_FAILED},
-        {API_TXN_OFFSET_COMMIT, ILLEGAL_GENERATION},
-        {API_TXN_OFFSET_COMMIT, UNKNOWN_MEMBER_ID},
-        {API_TXN_OFFSET_COMMIT, FENCED_INSTANCE_ID},
+        {API_PRODUCE, TOPIC_AUTHORIZATION_FAILED, IO_CAUSE_FORBIDDEN},
+        {API_PRODUCE, MSG_SIZE_TOO_LARGE, IO_CAUSE_REFUSED},
+        {API_PRODUCE, POLICY_VIOLATION, IO_CAUSE_REFUSED},
+        {API_PRODUCE, INVALID_RECORD, IO_CAUSE_REFUSED},
+        {API_PRODUCE, UNKNOWN_PRODUCER_ID, IO_CAUSE_PASSING},
+        {API_ADD_PARTITIONS, TOPIC_AUTHORIZATION_FAILED, IO_CAUSE_FORBIDDEN},
+        {API_ADD_OFFSETS, GROUP_AUTHORIZATION_FAILED, IO_CAUSE_FORBIDDEN},
+        {API_TXN_OFFSET_COMMIT, GROUP_AUTHORIZATION_FAILED, IO_CAUSE_FORBIDDEN},
+        {API_TXN_OFFSET_COMMIT, ILLEGAL_GENERATION, IO_CAUSE_PASSING},
+        {API_TXN_OFFSET_COMMIT, UNKNOWN_MEMBER_ID, IO_CAUSE_PASSING},
+        {API_TXN_OFFSET_COMMIT, FENCED_INSTANCE_ID, IO_CAUSE_PASSING},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         print_message("request %d answered with error %d\n", CASES[i].api, CASES[i].error);
         assert_int_equal(commit_failing(m, CASES[i].api, CASES[i].error, 1), IO_ABORTED);
+        print_message("  %s\n", m->io->why);
+        assert_int_equal(m->io->cause, CASES[i].cause);
+        assert_true(m->io->why[0] != '\0');
         /* The client believes in "not allowed" until it has asked for the topic again. */
         const int64_t aborted_ms = now_ms();
         const int64_t deadline = aborted_ms + 10000;

@@ -7,16 +7,20 @@
 #include "tests/check.h"
 
 static struct ruleset *rules;
+static struct classifier *classifier;
 
 static int set_up(void **state)
 {
     (void)state;
-    return ruleset_create(&rules) == OK ? 0 : -1;
+    return ruleset_create(NULL, 0, &rules) == OK && classifier_create(rules, &classifier) == OK
+               ? 0
+               : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    classifier_destroy(&classifier);
     ruleset_destroy(&rules);
     return 0;
 }
@@ -46,7 +50,7 @@ static void check_all(const struct expectation *table, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct expectation *e = &table[i];
         const struct event event = failure(e->kind, e->code, e->enhanced, e->text);
-        const struct meaning meaning = classify(rules, &event);
+        const struct meaning meaning = classify(classifier, &event);
         if (meaning.category != e->category || meaning.by != e->by) {
             print_error("%u %u.%u.%u is %s by %s\n", e->code, e->enhanced.class_,
                         e->enhanced.subject, e->enhanced.detail, category_name(meaning.category),
@@ -135,10 +139,10 @@ static void user_unknown_under_a_deferral_is_soft(void **state)
 {
     (void)state;
     struct event event = failure(KIND_DEFERRED, 450, (struct enhanced){5, 1, 1}, "User unknown");
-    assert_int_equal(classify(rules, &event).category, CATEGORY_INVALID_RECIPIENT);
-    assert_int_equal(classify(rules, &event).class_, CLASS_SOFT);
+    assert_int_equal(classify(classifier, &event).category, CATEGORY_INVALID_RECIPIENT);
+    assert_int_equal(classify(classifier, &event).class_, CLASS_SOFT);
     event.kind = KIND_BOUNCED;
-    assert_int_equal(classify(rules, &event).class_, CLASS_HARD);
+    assert_int_equal(classify(classifier, &event).class_, CLASS_HARD);
 }
 
 static void our_own_doing_is_ours_whatever_it_says(void **state)
@@ -146,9 +150,9 @@ static void our_own_doing_is_ours_whatever_it_says(void **state)
     (void)state;
     struct event event = failure(KIND_DEFERRED, 550, (struct enhanced){5, 1, 1}, "User unknown");
     event.origin = ORIGIN_LOCAL;
-    assert_int_equal(classify(rules, &event).category, CATEGORY_INTERNAL);
+    assert_int_equal(classify(classifier, &event).category, CATEGORY_INTERNAL);
     event.kind = KIND_EXPIRED;
-    assert_int_equal(classify(rules, &event).category, CATEGORY_EXPIRED);
+    assert_int_equal(classify(classifier, &event).category, CATEGORY_EXPIRED);
 }
 
 static void an_event_keeps_the_category_that_it_brings(void **state)
@@ -156,7 +160,7 @@ static void an_event_keeps_the_category_that_it_brings(void **state)
     (void)state;
     struct event event = failure(KIND_BOUNCED, 550, (struct enhanced){5, 1, 1}, "User unknown");
     event.category = CATEGORY_SPAM_CONTENT;
-    const struct meaning meaning = classify(rules, &event);
+    const struct meaning meaning = classify(classifier, &event);
     assert_int_equal(meaning.category, CATEGORY_SPAM_CONTENT);
     assert_string_equal(meaning.rule, "event");
 }
@@ -173,7 +177,7 @@ static void every_registered_enhanced_code_has_a_row_of_its_own(void **state)
                 snprintf(id, sizeof(id), "%u.%u.%u", class_, subject, detail);
                 const struct event event =
                     failure(KIND_BOUNCED, 0, (struct enhanced){class_, subject, detail}, "");
-                assert_string_equal(classify(rules, &event).rule, id);
+                assert_string_equal(classify(classifier, &event).rule, id);
             }
         }
     }
@@ -187,7 +191,7 @@ static void every_failure_code_of_rfc_5321_has_a_row(void **state)
     for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++) {
         const struct event event =
             failure(KIND_BOUNCED, CODES[i], (struct enhanced)NO_ENHANCED, "");
-        assert_int_equal(classify(rules, &event).by, FOUND_BY_CODE);
+        assert_int_equal(classify(classifier, &event).by, FOUND_BY_CODE);
     }
 }
 

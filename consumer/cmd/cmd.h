@@ -36,6 +36,7 @@ extern const struct command COMMAND_DEMO;
 extern const struct command COMMAND_REPLAY;
 extern const struct command COMMAND_DECODE;
 extern const struct command COMMAND_CLASSIFY;
+extern const struct command COMMAND_CHECK_RULES;
 extern const struct command COMMAND_TOPICS;
 
 /* Options that every command knows: -c FILE, --set KEY=VALUE, -h/--help. */

@@ -9,6 +9,7 @@
 
 #include "classify/classify.h"
 #include "classify/event_json.h"
+#include "classify/explain.h"
 #include "consumer/cmd/cmd.h"
 #include "consumer/cmd/source_file.h"
 
@@ -18,7 +19,7 @@ enum {
     DEPTH_MAX = 8,
 };
 
-/* A configuration changes nothing here yet, but one that is wrong is said all the same. */
+/* A configuration changes nothing in what is decoded, but one that is wrong is said all the same. */
 static enum err check_config(const struct options *options)
 {
     struct config *config;
@@ -149,6 +150,18 @@ const struct command COMMAND_DECODE = {
     .run = run_decode,
 };
 
+/* The rules in force with these options. */
+static enum err create_rules(const struct options *options, struct ruleset **out)
+{
+    struct config *config;
+    enum err err = load_config(options, true, &config);
+    if (err == OK) {
+        err = ruleset_create(config->rule_files, config->rule_file_count, out);
+        config_destroy(&config);
+    }
+    return err;
+}
+
 /* --- classify ------------------------------------------------------------------------------- */
 
 static void print_meaning(struct span id, uint64_t line, const struct meaning *meaning)
@@ -172,11 +185,47 @@ static void print_meaning(struct span id, uint64_t line, const struct meaning *m
     printf("%.*s\n", (int)w.size, w.data);
 }
 
+static void print_place(const struct rule_place *place, const char *rule, enum category category)
+{
+    printf("%s (%s:%" PRIu32 "): %s", rule, place->file, place->line, category_name(category));
+}
+
+/* Indented, below the line of JSON: who won, who else knew the words, what the codes say. */
+static void print_explanation(const struct explanation *explanation)
+{
+    const bool is_won =
+        explanation->candidate_count > 0 &&
+        (explanation->meaning.by == FOUND_BY_TEXT || explanation->meaning.by == FOUND_BY_PROVIDER);
+    if (explanation->is_by_event) {
+        printf("  no rule was asked: the event's own kind, origin or category says it\n");
+        return;
+    }
+    for (size_t i = 0; i < explanation->candidate_count; i++) {
+        const struct text_candidate *candidate = &explanation->candidates[i];
+        const bool has_won = candidate->verdict == TEXT_WON;
+        printf(has_won ? "  won: " : "  lost: ");
+        print_place(&candidate->rule->place, candidate->rule->id, candidate->rule->category);
+        printf("%s%s\n", has_won ? "" : "; ", text_verdict_words(candidate->verdict));
+    }
+    if (!is_won) {
+        printf("  no rule of words holds\n");
+    }
+    printf("  codes: ");
+    if (explanation->has_code) {
+        print_place(&explanation->code.place, explanation->code.rule, explanation->code.category);
+        printf("%s\n", is_won ? "; not asked" : "");
+    } else {
+        printf("nothing\n");
+    }
+}
+
 struct classify_run {
     struct ruleset *rules;
+    struct classifier *classifier;
     struct json_reader *reader;
     uint64_t line;
     uint64_t faults;
+    bool explains;
 };
 
 static void classify_line(struct classify_run *run, struct span line, char *memory)
@@ -193,8 +242,13 @@ static void classify_line(struct classify_run *run, struct span line, char *memo
         fprintf(stderr, "suppressd classify: line %" PRIu64 ": %s\n", run->line, fault);
         return;
     }
-    const struct meaning meaning = classify(run->rules, &reply.event);
+    const struct meaning meaning = classify(run->classifier, &reply.event);
     print_meaning(reply.id, run->line, &meaning);
+    if (run->explains) {
+        struct explanation explanation;
+        classify_explain(run->classifier, &reply.event, &explanation);
+        print_explanation(&explanation);
+    }
 }
 
 static enum err classify_stdin(struct classify_run *run)
@@ -224,18 +278,21 @@ static enum err classify_stdin(struct classify_run *run)
 
 static int run_classify(const struct command *command, int argc, char **argv)
 {
+    const char *explains = NULL;
+    const struct option_spec specs[] = {{0, "explain", false, &explains}};
     struct options options;
     struct classify_run run = {0};
     int first;
-    const enum parse_result parsed = parse_options(command, argc, argv, NULL, 0, &options, &first);
+    const enum parse_result parsed = parse_options(command, argc, argv, specs, 1, &options, &first);
     if (parsed != PARSE_OK) {
         options_free(&options);
         return parse_exit_code(parsed);
     }
-    enum err err = check_config(&options);
+    run.explains = explains != NULL;
+    enum err err = create_rules(&options, &run.rules);
     options_free(&options);
     if (err == OK) {
-        err = ruleset_create(&run.rules);
+        err = classifier_create(run.rules, &run.classifier);
     }
     if (err == OK) {
         err = json_reader_create(DEPTH_MAX, &run.reader);
@@ -246,6 +303,7 @@ static int run_classify(const struct command *command, int argc, char **argv)
     if (run.reader != NULL) {
         json_reader_destroy(&run.reader);
     }
+    classifier_destroy(&run.classifier);
     ruleset_destroy(&run.rules);
     if (err != OK) {
         return exit_code_of(err);
@@ -256,7 +314,7 @@ static int run_classify(const struct command *command, int argc, char **argv)
 const struct command COMMAND_CLASSIFY = {
     .name = "classify",
     .summary = "print what replies mean, and by which rule",
-    .usage = "classify < REPLIES",
+    .usage = "classify [--explain] [-c FILE] [--set KEY=VALUE]... < REPLIES",
     .help =
         "Reads one reply a line from standard input, plain (550 5.1.1 User unknown) or as JSON:\n\n"
         "  {\"id\":\"a\",\"reply_code\":550,\"enhanced\":\"5.1.1\",\"text\":\"User unknown\",\n"
@@ -266,6 +324,12 @@ const struct command COMMAND_CLASSIFY = {
         "number; without a kind, 5xx is bounced and 4xx deferred. by is what found it: provider, "
         "text,\n"
         "enhanced, code, none.\n\n"
+        "      --explain         below each line, indented: the rule that won with its file and "
+        "line,\n"
+        "                        the others that know the words and why they lost, what the codes "
+        "say\n"
+        "  -c, --config FILE     configuration, for rules.files\n"
+        "      --set KEY=VALUE   overrides a key: rules.files=mine.yaml\n\n"
         "Example: echo '452 4.2.2 Mailbox full' | suppressd classify\n",
     .run = run_classify,
 };

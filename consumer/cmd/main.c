@@ -28,8 +28,8 @@ static const struct command COMMAND_VERSION = {
 };
 
 static const struct command *const COMMANDS[] = {
-    &COMMAND_RUN,      &COMMAND_DEMO,   &COMMAND_REPLAY,  &COMMAND_DECODE,
-    &COMMAND_CLASSIFY, &COMMAND_TOPICS, &COMMAND_VERSION,
+    &COMMAND_RUN,      &COMMAND_DEMO,        &COMMAND_REPLAY, &COMMAND_DECODE,
+    &COMMAND_CLASSIFY, &COMMAND_CHECK_RULES, &COMMAND_TOPICS, &COMMAND_VERSION,
 };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
@@ -40,7 +40,7 @@ static void print_commands(FILE *out)
                  "who must\nno longer be mailed, why, and until when.\n\n"
                  "Usage: suppressd COMMAND [OPTION]...\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+        fprintf(out, "  %-11s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
     }
     fprintf(out, "\nsuppressd COMMAND --help tells more of each.\n");
 }

@@ -18,6 +18,7 @@
 
 enum {
     SHARDS_MAX = 1024,
+    REPLAY_READER = 0, /* of the rules: nobody else is there */
     LINE_SIZE_MAX = 8 * 1024,
     LETTERS_SHOWN_MAX = 20,
     PROGRESS_INTERVAL_MS = 200,
@@ -190,7 +191,7 @@ static enum err create(struct replay *replay, const struct config *config, uint3
     setup->budget.limit = 0; /* a laptop's memory is the limit */
     setup->process.shard_count = shard_count;
     const struct intake_config intake = {
-        .rules = setup->rules,
+        .classifier = published_hold(setup->rules, REPLAY_READER),
         .policies = setup->policies,
         .secret = &setup->secret,
         .shard_count = shard_count,
@@ -220,6 +221,9 @@ static void destroy(struct replay *replay)
         free(replay->shards);
     }
     intake_destroy(&replay->intake);
+    if (replay->setup != NULL) {
+        published_let_go(replay->setup->rules, REPLAY_READER);
+    }
     setup_destroy(&replay->setup);
 }
 

@@ -41,7 +41,10 @@ static void let_signals_end_us(void)
 }
 
 /* Until a signal or a refusal. */
-static enum err watch(struct daemon *daemon, const sigset_t *signals)
+static enum err watch(struct daemon *daemon,
+                      const sigset_t *signals,
+                      const struct config *config,
+                      struct setup *setup)
 {
     int64_t status_due_ms = mono_ms() + STATUS_INTERVAL_MS;
     for (;;) {
@@ -52,8 +55,9 @@ static enum err watch(struct daemon *daemon, const sigset_t *signals)
             return OK;
         }
         if (signal_number == SIGHUP) {
-            log_warn("SIGHUP: nothing is reloaded while running yet; restart to take new rules");
+            setup_reload(setup, config);
         }
+        (void)published_reclaim(setup->rules);
         const enum err err = daemon_check(daemon);
         if (err != OK) {
             return err;
@@ -95,7 +99,10 @@ static enum err run_daemon(const struct config *config, struct setup *setup)
              SUPPRESSD_VERSION, config->application_id, config->instance_id,
              (long long)config->workers_intake, (long long)config->workers_shard,
              setup->process.shard_count);
-    err = watch(daemon, &signals);
+    err = daemon_watch_groups(daemon);
+    if (err == OK) {
+        err = watch(daemon, &signals, config, setup);
+    }
     let_signals_end_us();
     daemon_log_status(daemon);
     const enum err stopped = daemon_stop(&daemon);
@@ -146,7 +153,11 @@ const struct command COMMAND_RUN = {
         "state, and says how to mend them.\n\n"
         "  -c, --config FILE     configuration (YAML)\n"
         "      --set KEY=VALUE   overrides a key, as in --set policy.preset=careful\n\n"
-        "Signals: TERM or INT commits, leaves the groups and ends; a second one ends at once.\n"
+        "Signals: TERM or INT commits, leaves the groups and ends; a second one ends at once. HUP "
+        "reads\n"
+        "the files of rules.files anew (their list is read at the start); if there is a fault in "
+        "them it\n"
+        "is said in the log, and the rules that were in force stay.\n"
         "Exit code: 0 after a signal, 64 usage, 69 the broker does not answer, 78 configuration "
         "or\n"
         "state that it refuses, 70 a worker hung and the process must be started anew.\n",

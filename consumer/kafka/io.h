@@ -70,8 +70,8 @@ struct io_offset {
 
 enum io_result {
     IO_OK,      /* committed */
-    IO_ABORTED, /* nothing of it happened: undo memory, run the retained batch again, commit again
-                 */
+    IO_ABORTED, /* nothing of it happened: undo memory, run the retained batch again, commit again;
+                   io.cause says whether that helps */
     IO_DOUBT, /* it may or may not have happened: close this io, drop everything, open anew, restore
                */
     IO_FATAL, /* nothing of it happened, and this io is spent (fenced, epoch, ...): close, open
@@ -149,9 +149,21 @@ struct io_ops {
     void (*close)(struct io *io);
 };
 
+/* Why a commit did not happen: what the next one may hope for. */
+enum io_cause {
+    IO_CAUSE_PASSING,   /* it may pass */
+    IO_CAUSE_REFUSED,   /* a topic will never take one of the records: its size, its policy */
+    IO_CAUSE_FORBIDDEN, /* we may not write there; until somebody grants it */
+};
+
+enum { IO_WHY_SIZE = 192 };
+
 struct io {
     const struct io_ops *ops;
     bool is_fenced; /* it is spent because another took its ids: two processes share one, perhaps */
+    /* of the last IO_ABORTED */
+    enum io_cause cause;
+    char why[IO_WHY_SIZE]; /* for people; names the topic where one refused */
 };
 
 struct io_property {

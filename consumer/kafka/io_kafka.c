@@ -315,7 +315,8 @@ static enum err open_producer(const struct io_config *config,
 
 /* reader and ends. No error callback: they are not polled for long times, its calls would pile up;
  * without one the client logs. The reader names the group only because the client refuses to assign
- * without one; it joins nothing and commits nothing. */
+ * without one; it joins nothing and commits nothing. A session longer than the user's
+ * max.poll.interval.ms would be refused all the same. */
 static enum err open_reader(const struct io_config *config,
                             struct io_kafka *k,
                             const char *isolation,
@@ -328,9 +329,9 @@ static enum err open_reader(const struct io_config *config,
     };
     const struct io_property fixed[] = {
         {"group.id", config->group_id},        {"isolation.level", isolation},
-        {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
-        {"enable.partition.eof", "true"},      {"auto.offset.reset", "error"},
-        {"allow.auto.create.topics", "false"},
+        {"session.timeout.ms", "6000"},        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"}, {"enable.partition.eof", "true"},
+        {"auto.offset.reset", "error"},        {"allow.auto.create.topics", "false"},
     };
     const struct client_layers layers = {.ours = ours,
                                          .our_count = CLIENT_COUNT(ours),

@@ -22,10 +22,13 @@
  * A commit or abort that was repeated, took over a second or lost a connection may still be on its
  * way, and the broker would apply it to the *next* transaction (KAFKA-17754; the client speaks no
  * protocol version that prevents it). A new producer under the same id has a new epoch, which the
- * straggler has not: so the producer is made anew before the next transaction.
+ * straggler has not: so the producer is made anew before the next transaction. So it is after a
+ * refused record (too large): the client counts its sequence number, the broker does not, and the
+ * next transaction would fail on the gap, or hang for the time that a record has (seen, 2.0.2).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -273,6 +276,26 @@ static enum io_result give_up(struct io_kafka *k,
     return result;
 }
 
+static enum io_cause cause_of(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+        return IO_CAUSE_REFUSED;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return IO_CAUSE_FORBIDDEN;
+    default:
+        return IO_CAUSE_PASSING;
+    }
+}
+
 /* Takes back a transaction of which no commit was asked for, or one that was refused. Takes error:
  * why. */
 static enum io_result withdraw(struct io_kafka *k, rd_kafka_error_t *why)
@@ -281,6 +304,9 @@ static enum io_result withdraw(struct io_kafka *k, rd_kafka_error_t *why)
         return give_up(k, IO_FATAL, "the producer is spent", why);
     }
     complain(k, COMPLAINT_TRANSACTION, "a transaction is taken back", why);
+    k->io.cause = cause_of(rd_kafka_error_code(why));
+    k->producer_is_stale |= k->io.cause == IO_CAUSE_REFUSED;
+    snprintf(k->io.why, sizeof(k->io.why), "%s", rd_kafka_error_string(why));
     rd_kafka_error_destroy(why);
     TEST_POINT(BEFORE_ABORT, k->worker);
     const int64_t began_ms = client_mono_ms();

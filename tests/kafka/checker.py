@@ -32,6 +32,7 @@ from layouts import Place
 from worlds import History, Published, fold, normal, policy, remembered
 
 FAULTS_SHOWN_MAX = 20  # of each section
+WHOLE = -1  # in place of the index of an event: the record as a whole
 
 
 class Input(NamedTuple):
@@ -195,9 +196,13 @@ class Checker:
         said = defaultdict(lambda: defaultdict(deque))
         for message in self.contents.inputs:
             for place, event in self.events_of(message):
-                if place not in self.installation.dead and leaves_intake(event):
+                if not self.is_dead(place) and leaves_intake(event):
                     said[self.model.key_of(event)][place[:2]].append((place, event))
         return said
+
+    def is_dead(self, place):
+        """By itself or with its whole record."""
+        return place in self.installation.dead or place._replace(index=WHOLE) in self.installation.dead
 
     def events_of(self, message):
         if message.value is None:

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ends the program at every named point of its protocol, and then looks for what was lost, doubled or turned.
 
-    test_crash_points.py [--times N] [--nodes 1|3] [--seed S] [--at-once] [POINT ...]
+    test_crash_points.py [--times N] [--nodes 1|3] [--seed S] [POINT ...]
                                                                     (tests/kills --points is the same)
 
 The points are those of consumer/test_points.h, asked of the program itself, once for each role that passes them.
 At each, amid a stream of events, the process must end by SIGKILL (a point that is not reached is a failure), is
 started again without, and must take all that was sent. At the end the checker must find no fault.
 
-Who dies in the revoke callback is started again only when its session has run out. Within it the broker gives a
-static member back what the last generation assigned, without a rebalance: the partitions that it was giving up
-are nobody's then, until some other rebalance. --at-once starts it at once all the same, and fails on that.
+Who dies in the revoke callback and is started again within its session is given back by the broker what the last
+generation assigned, without a rebalance: the partitions that it was giving up are nobody's then, until the program
+notices (consumer/group_watch.h).
 """
 
 import argparse
@@ -29,14 +29,13 @@ EVENTS = 20_000  # at most; the points take what they need
 BATCH = 25
 KEYS = 150
 REACH_TIMEOUT_S = 40
-SESSION_S = 6.5
 NTH_MAX = 4  # which pass ends it
 REFUSED = 78
 MAIL, KUMOMTA = "mail.events", "mail.kumomta"
 INPUTS = {MAIL: Input("native", True), KUMOMTA: Input("kumomta")}
 PARTITIONS = {MAIL: 4, KUMOMTA: 2}
 
-OPTIONS = argparse.Namespace(times=1, seed=None, nodes=1, points=[], at_once=False)
+OPTIONS = argparse.Namespace(times=1, seed=None, nodes=1, points=[])
 
 
 class CrashPoints(EndToEnd):
@@ -53,6 +52,7 @@ class CrashPoints(EndToEnd):
         self.installation = Installation(INPUTS)
         self.programs[0].create_topics()
         self.follower = Follower(self.bootstrap, self.installation.events)
+        self.joined = 0
         self.chance = random.Random(OPTIONS.seed)
         self.feed = Feed(self.bootstrap, INPUTS, OPTIONS.seed)
         self.parts = iter(batches(stream(OPTIONS.seed, EVENTS * OPTIONS.times, KEYS), BATCH))
@@ -79,7 +79,7 @@ class CrashPoints(EndToEnd):
         self.assertEqual([], report.faults, report.text())
 
     def choose_points(self):
-        """A point of the revoke callback needs one more process, which stays: those come last."""
+        """A point of the revoke callback needs one more process: those come last."""
         known = self.known_points()
         self.assertLessEqual(set(OPTIONS.points), set(known))
         points = (OPTIONS.points or known) * OPTIONS.times
@@ -108,15 +108,21 @@ class CrashPoints(EndToEnd):
             self.drain()
             self.join()
         self.feed_until(program, f"{point}:{nth}")
-        if name == "in_revoke" and not OPTIONS.at_once:
-            time.sleep(SESSION_S)
         program.start()
         self.drain()
+        self.part()
 
     def join(self):
-        """One more process comes, and partitions are taken from those that are there."""
-        other = self.program(f"host-{len(self.programs)}", INPUTS, {"commit.interval": "20ms"})
+        """One more process comes, and partitions are taken from the one that is there."""
+        self.joined += 1
+        other = self.program(f"host-{self.joined}", INPUTS, {"commit.interval": "20ms"})
         other.start()
+
+    def part(self):
+        """So that there is something to take again, the next time."""
+        for other in self.programs[1:]:
+            self.assertEqual(0, other.stop()[0], other.last_log())
+            self.programs.remove(other)
 
     def feed_until(self, program, what):
         """Events flow until it has ended; by SIGKILL, as it was told, and not by anything else."""
@@ -137,7 +143,6 @@ def main():
     parser.add_argument("points", nargs="*", metavar="POINT", help="only these, as in shard.after_flush")
     parser.add_argument("--times", type=int, default=OPTIONS.times)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
-    parser.add_argument("--at-once", action="store_true", help="also after a death in the revoke callback")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     parser.parse_args(namespace=OPTIONS)
     unittest.main(argv=sys.argv[:1])

@@ -14,9 +14,9 @@ import time
 from broker import Cluster
 from topic_tools import create_topics, feed, read_committed
 
-RECORDS = 50000
+RECORDS = 80000
 PARTITIONS = 3
-PACE_MS = 100
+PACE_MS = 250  # or all is copied while a slow machine starts a node
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
                     kills += 1
                     time.sleep(1)
                     kafka.start_node(node)
-            assert copier.wait(120) == 0, "the copier gave up"
+            assert copier.wait(180) == 0, "the copier gave up"
         finally:
             copier.kill()
             copier.wait()

@@ -11,17 +11,20 @@ partition of the input that it came through, stood still: the longest wait is pr
 the design. At the end the checker must find nothing lost, doubled or out of order.
 """
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
 import topics
-from checker import Checker, Input, Installation, read_contents
+from checker import WHOLE, Checker, Input, Installation, Place, read_contents
 from confluent_kafka import Consumer, Producer, TopicPartition
 from harness import SHARDS, EndToEnd, Feed, Follower, Rest, batches, stream, wait_until
 
@@ -43,6 +46,9 @@ SAYS_WITHIN_S = 60
 STRANGER_TIMEOUT_MS = 60_000
 REFUSED = 78
 HUNG = 70
+NAP_S = 25  # consumer/test_points.h
+SMALL_RECORD = 4000  # bytes that a topic takes
+FULL_DISK_KIB = 64
 SLOW = unittest.skipUnless(os.environ.get("SUPPRESSD_SLOW"), "takes minutes: SUPPRESSD_SLOW=1 runs it")
 
 
@@ -176,14 +182,14 @@ class Moves(EndToEnd):
         }
         return self.program(instance, inputs or self.inputs, own)
 
-    def begin(self, *programs):
-        """Topics, processes, and traffic; until each process has its share and decisions come."""
+    def begin(self, *programs, **harm):
+        """Topics, processes, and traffic; until each process has its share and decisions come. Harm: the first's."""
         programs[0].create_topics()
         self.follower = Follower(self.bootstrap, self.installation.events)
         self.watch = Watch(self.bootstrap, self.installation.decisions)
         self.feed = self.feed_class(self.bootstrap, self.inputs, SEED + self.number)
         for program in programs:
-            program.start()
+            program.start(**(harm if program is programs[0] else {}))
         self.traffic = Traffic(self.feed, SEED + self.number)
         self.traffic.start()
         self.wait_shared(*programs)
@@ -316,6 +322,28 @@ class Processes(Moves):
         self.assert_stall("it wakes", woke)
         self.finish(awake, asleep)
 
+    @SLOW
+    def test_a_shard_that_does_not_poll_for_too_long_loses_its_partitions_and_comes_back(self):
+        self.let_sleep("shard")
+
+    @SLOW
+    def test_an_intake_that_does_not_poll_for_too_long_loses_its_partitions_and_comes_back(self):
+        self.let_sleep("intake")
+
+    def let_sleep(self, role):
+        """The worker's thread, with a batch in hand, while the threads of its client live on."""
+        settings = {"kafka.max.poll.interval.ms": 20_000, "transaction.timeout": "3s"}
+        sleeper, other = self.make("host-a", settings), self.make("host-b", settings)
+        self.begin(sleeper, other, nap_at=f"{role}.after_poll:30")
+        wait_until(lambda: "lets it sleep" in sleeper.last_log(), JOIN_MAX_S, "it sleeps")
+        slept = time.monotonic()
+        self.go_on(NAP_S)
+        self.wait_shared(sleeper, other)
+        self.go_on()
+        self.assert_stall(f"a worker of role {role} sleeps for {NAP_S} s", slept, STALL_MAX_S + NAP_S)
+        self.assertRegex(sleeper.last_log(), "max.poll.interval|MAX_POLL_EXCEEDED")
+        self.finish(sleeper, other)
+
     def test_a_restart_processes_again_within_seconds(self):
         program = self.make("host-a")
         self.begin(program)
@@ -409,7 +437,6 @@ class Topics(Moves):
         self.finish(program)
 
     @SLOW
-    @unittest.expectedFailure  # a static member gets its old partitions back, and nobody looks for new ones
     def test_partitions_that_an_input_got_while_the_process_restarted_are_read(self):
         program = self.make("host-a")
         self.begin(program)
@@ -420,6 +447,24 @@ class Topics(Moves):
         self.write_complaint("new@example.com", INPUT_PARTITIONS)
         wait_until(lambda: "new@example.com" in self.watch.seen_at, JOIN_MAX_S, "the new partition is read")
         self.tell(f"read after {time.monotonic() - grew:.1f} s")
+        self.finish(program)
+
+    def test_what_a_topic_refuses_is_a_dead_letter_and_the_rest_goes_on(self):
+        """The limit of the events topic is lowered below what one record of the input becomes."""
+        program = self.make("host-a")
+        self.begin(program)
+        self.go_on()
+        self.admin.set(self.installation.events, max_message_bytes=str(SMALL_RECORD))
+        noise = random.Random(SEED)  # or compression would make it small
+        large = [{"kind": "bounced", "ts_ms": self.feed.newest_ms, "recipient": f"large{i}@example.com", "code": 550,
+                  "text": noise.randbytes(200).hex()} for i in range(100)]  # fmt: skip
+        refused = time.monotonic()
+        offset = self.feed.record(self.mail, json.dumps(large).encode(), 1)
+        self.go_on()
+        self.assert_stall("a record is refused", refused)
+        self.installation = self.installation._replace(dead={Place(self.mail, 1, offset, WHOLE): "too large"})
+        (letter,) = topics.read(self.bootstrap, self.installation.dead_letters)
+        self.assertEqual(large, json.loads(letter.value))
         self.finish(program)
 
     def write_complaint(self, recipient, partition):
@@ -467,6 +512,24 @@ class Topics(Moves):
 
 @SLOW
 class Liveness(Moves):
+    def test_events_flow_on_when_the_disk_of_state_and_log_is_full(self):
+        disk = os.path.join(self.directory, "disk")
+        os.mkdir(disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={FULL_DISK_KIB}k", "tmpfs", disk], check=False)
+        if mounted.returncode != 0:
+            self.skipTest("may not mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        program = self.make("host-a", {"state.directory": disk})
+        program.log = os.path.join(disk, "log")
+        self.begin(program)
+        with open(os.path.join(disk, "ballast"), "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(bytes(1024))
+        full = time.monotonic()
+        self.go_on()
+        self.assert_stall("the disk is full", full)
+        self.finish(program)
+
     def test_a_shard_that_waits_for_a_strangers_transaction_says_so(self):
         program = self.make("host-a")
         self.begin(program)

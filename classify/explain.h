@@ -1,0 +1,24 @@
+/* classify/explain.h - why classify() said what it said: for people, not for the hot path.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "classify/codes.h"
+#include "classify/text_rules.h"
+
+enum { EXPLAIN_CANDIDATES_MAX = 64 };
+
+struct explanation {
+    struct meaning meaning; /* what classify() says */
+    bool is_by_event; /* its kind or origin settled it: no rule was asked, the rest is empty */
+    /* rules whose pattern was found, in order of precedence */
+    struct text_candidate candidates[EXPLAIN_CANDIDATES_MAX];
+    size_t candidate_count;
+    bool has_code; /* what the table of codes says, also where a text rule won */
+    struct code_match code;
+};
+
+void classify_explain(struct classifier *classifier,
+                      const struct event *event,
+                      struct explanation *out);

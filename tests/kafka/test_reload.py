@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""SIGHUP on a real broker: rules of the user's are read anew without a restart, and faulty ones change nothing."""
+
+import json
+import os
+import signal
+import time
+import unittest
+
+from checker import Input, Installation
+from harness import EndToEnd, Feed, Follower, Rest, wait_until
+
+MAIL = "mail.reload"
+INPUTS = {MAIL: Input("native")}
+RULE = "rules: [{id: my-own, pattern: qwertz, category: %s, examples: [550 qwertz]}]\n"
+
+
+class Reload(EndToEnd):
+    def test_rules_are_read_anew_by_a_signal_and_faulty_ones_change_nothing(self):
+        self.admin.create(MAIL, 1)
+        self.addCleanup(self.admin.delete, MAIL)
+        rules = os.path.join(self.directory, "own.yaml")
+        self.write(rules, RULE % "policy_block")
+        program = self.program("host-a", INPUTS, {"application_id": "reload", "topics.suppressions": "reload",
+                                                  "rules.files": f"[{rules}]"})  # fmt: skip
+        program.create_topics()
+        follower = Follower(self.bootstrap, "reload")
+        feed = Feed(self.bootstrap, INPUTS, 1)
+        program.start()
+        self.bounce(feed, "blocked@example.com")
+        with Rest(self.bootstrap, Installation(INPUTS, "reload", "reload", {}, dead={})) as rest:
+            rest.wait_drained([program])
+
+        self.write(rules, RULE % "no_such_category")
+        program.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "rules are not reloaded" in program.last_log(), 30, "the fault is told")
+        self.assertIn("own.yaml:1: rules[1].category", program.last_log())
+
+        self.write(rules, RULE % "invalid_recipient")
+        program.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "rules reloaded" in program.last_log(), 30, "the rules are taken")
+        self.bounce(feed, "dead@example.com")
+        wait_until(lambda: follower.messages, 30, "a suppression")
+        code, _seconds = program.stop()
+        self.assertEqual(0, code, program.last_log())
+        values = {message.key.decode(): json.loads(message.value) for message in follower.all()}
+        self.assertEqual(["dead@example.com"], list(values))
+        self.assertEqual("invalid_recipient", values["dead@example.com"]["mailbox"]["category"])
+
+    @staticmethod
+    def bounce(feed, recipient):
+        now_ms = int(time.time() * 1000)
+        feed.record(MAIL, json.dumps({"kind": "bounced", "ts_ms": now_ms, "recipient": recipient, "code": 550,
+                                      "text": "qwertz"}).encode())  # fmt: skip
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    unittest.main()
