@@ -140,21 +140,33 @@ void time_format(int64_t ms, char out[TIME_TEXT_SIZE + 1])
     put_digits(out + 20, of_day_ms % 1000, 3);
 }
 
-/* Takes exactly `width` digits. */
+/* Takes exactly `width` digits, at most 9. */
 static bool take_digits(struct span *text, size_t width, int *out)
 {
-    uint64_t value;
-    if (text->size < width || !span_to_u64((struct span){text->data, width}, &value)) {
+    int value = 0;
+    if (text->size < width) {
         return false;
     }
-    *out = (int)value;
+    for (size_t i = 0; i < width; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text->data[i] - '0');
+    }
+    *out = value;
     *text = (struct span){text->data + width, text->size - width};
     return true;
 }
 
 static bool take_char(struct span *text, const char *any_of)
 {
-    if (text->size == 0 || text->data[0] == '\0' || strchr(any_of, text->data[0]) == NULL) {
+    if (text->size == 0) {
+        return false;
+    }
+    while (*any_of != '\0' && *any_of != text->data[0]) {
+        any_of++;
+    }
+    if (*any_of == '\0') {
         return false;
     }
     *text = (struct span){text->data + 1, text->size - 1};
@@ -268,35 +280,6 @@ void put_bytes(struct writer *w, struct span bytes)
     }
 }
 
-void put_uint(struct writer *w, uint64_t value, size_t size)
-{
-    char bytes[8];
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (char)(value >> (8 * i) & 0xff);
-    }
-    put_bytes(w, (struct span){bytes, size});
-}
-
-void put_u8(struct writer *w, uint8_t value)
-{
-    put_uint(w, value, 1);
-}
-
-void put_u16(struct writer *w, uint16_t value)
-{
-    put_uint(w, value, 2);
-}
-
-void put_u32(struct writer *w, uint32_t value)
-{
-    put_uint(w, value, 4);
-}
-
-void put_u64(struct writer *w, uint64_t value)
-{
-    put_uint(w, value, 8);
-}
-
 void put_varint(struct writer *w, uint64_t value)
 {
     while (value >= 0x80) {
@@ -324,36 +307,6 @@ struct span get_bytes(struct reader *r, size_t size)
     r->data += size;
     r->size -= size;
     return taken;
-}
-
-uint64_t get_uint(struct reader *r, size_t size)
-{
-    const struct span bytes = get_bytes(r, size);
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes.size; i++) {
-        value |= (uint64_t)(unsigned char)bytes.data[i] << (8 * i);
-    }
-    return value;
-}
-
-uint8_t get_u8(struct reader *r)
-{
-    return (uint8_t)get_uint(r, 1);
-}
-
-uint16_t get_u16(struct reader *r)
-{
-    return (uint16_t)get_uint(r, 2);
-}
-
-uint32_t get_u32(struct reader *r)
-{
-    return (uint32_t)get_uint(r, 4);
-}
-
-uint64_t get_u64(struct reader *r)
-{
-    return get_uint(r, 8);
 }
 
 uint64_t get_varint(struct reader *r)

@@ -5,9 +5,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -127,8 +124,17 @@ void json_string(struct json_writer *json, struct span text)
 void json_int(struct json_writer *json, int64_t value)
 {
     char digits[24];
-    const int size = snprintf(digits, sizeof(digits), "%" PRId64, value);
-    put_value(json, (struct span){digits, (size_t)size});
+    const char *end = digits + sizeof(digits);
+    char *at = digits + sizeof(digits);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
+    put_value(json, (struct span){at, (size_t)(end - at)});
 }
 
 void json_bool(struct json_writer *json, bool value)

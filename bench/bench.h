@@ -27,6 +27,7 @@ extern const struct bench_command BENCH_PIPELINE;
 extern const struct bench_command BENCH_COUNT;
 extern const struct bench_command BENCH_PLAIN;
 extern const struct bench_command BENCH_EVENTS;
+extern const struct bench_command BENCH_DECODE;
 
 /* One option: exactly one of the pointers is set. Its value beforehand is its default. */
 struct bench_option {

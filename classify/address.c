@@ -9,6 +9,7 @@
 #include "classify/address.h"
 
 #include <idn2.h>
+#include <limits.h>
 #include <xxhash.h>
 
 #include "base/log.h"
@@ -24,6 +25,21 @@ static char lower(char c)
 static bool is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static bool is_separator(char c)
+{
+    return c == ' ' || c == ',' || c == ';' || c == '<' || c == '>';
+}
+
+/* Nothing that split() has to look at, like nearly every byte. */
+static bool is_plain(char c)
+{
+    static const bool IS_MARK[UCHAR_MAX + 1] = {
+        ['"'] = true, [','] = true, [':'] = true,  [';'] = true,  ['<'] = true,
+        ['>'] = true, ['@'] = true, ['\\'] = true, [0x7f] = true,
+    };
+    return (unsigned char)c > ' ' && !IS_MARK[(unsigned char)c];
 }
 
 static struct span strip_brackets(struct span text)
@@ -42,6 +58,9 @@ static const char *split(struct span text, size_t *at)
     bool found = false;
     for (size_t i = 0; i < text.size; i++) {
         const char c = text.data[i];
+        if (is_plain(c)) {
+            continue;
+        }
         if (is_control(c)) {
             return "a control character in the address";
         }
@@ -51,7 +70,7 @@ static const char *split(struct span text, size_t *at)
             i++;
         } else if (!quoted && c == ':') {
             return "a colon outside quotes in the address";
-        } else if (!quoted && strchr(" ,;<>", c) != NULL) { /* no NUL: it is a control character */
+        } else if (!quoted && is_separator(c)) {
             return "a blank, comma, semicolon or angle bracket outside quotes in the address";
         } else if (!quoted && c == '@') {
             *at = i;
@@ -66,12 +85,11 @@ static const char *split(struct span text, size_t *at)
 
 static bool is_ascii(struct span text)
 {
+    unsigned char all = 0;
     for (size_t i = 0; i < text.size; i++) {
-        if ((unsigned char)text.data[i] >= 0x80) {
-            return false;
-        }
+        all |= (unsigned char)text.data[i];
     }
-    return true;
+    return all < 0x80;
 }
 
 static void put_lower(struct writer *out, struct span text)

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/json_shapes.h"
 #include "classify/format.h"
 
 static const struct format *const FORMATS[] = {
@@ -23,17 +24,27 @@ static const struct format *const FORMATS[] = {
 
 enum { FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]) };
 
+/* What a format picked of a known shape. */
+struct picked {
+    uint64_t shape; /* 0: none */
+    const struct format *format;
+    const struct json_node *nodes[PICKS_MAX];
+};
+
 struct decoder {
+    struct json_shapes *shapes;
     struct json_reader *reader;
+    struct picked picked[JSON_SHAPES_MAX];
 };
 
 struct decoding {
-    struct json_reader *reader;
+    struct decoder *decoder;
     const struct format *format;
     const struct decode_sink *sink;
-    struct span record; /* as loaded */
+    struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
     uint32_t part_index;
+    uint64_t shape; /* of the part, 0: not known */
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -293,23 +304,62 @@ static struct span skip_blank(struct span text)
     return text;
 }
 
+static void decode_picked(struct decoding *decoding, const struct json_node *object)
+{
+    struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
+    if (picked->shape != decoding->shape || picked->format != decoding->format) {
+        decoding->format->pick(object, picked->nodes);
+        picked->shape = decoding->shape;
+        picked->format = decoding->format;
+    }
+    decoding->format->object(decoding, picked->nodes);
+}
+
 /* The events of a checked value, or the fault that it is no object. */
 static void decode_root(struct decoding *decoding, const struct json_node *root)
 {
-    if (root->kind == JSON_OBJECT) {
-        decoding->format->object(decoding, root);
-    } else {
+    if (root->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
+    } else if (decoding->shape != 0) {
+        decode_picked(decoding, root);
+    } else {
+        const struct json_node *picks[PICKS_MAX];
+        decoding->format->pick(root, picks);
+        decoding->format->object(decoding, picks);
     }
 }
 
+/* NULL: nothing is known of such a text. */
+static const struct json_node *read_known(struct decoding *decoding, struct span part)
+{
+    const struct json_node *root =
+        json_shapes_read(decoding->decoder->shapes, part, &decoding->shape);
+    if (root != NULL) {
+        decoding->part = part;
+    }
+    return root;
+}
+
 /* NULL: *fault says why. The part is what was tried. */
+static const struct json_node *read_new(struct decoding *decoding,
+                                        struct span part,
+                                        struct json_fault *fault)
+{
+    decoding->part = part;
+    decoding->shape = 0;
+    const struct json_node *root = json_read(decoding->decoder->reader, part, fault);
+    if (root != NULL) {
+        json_shapes_learn(decoding->decoder->shapes, part, root);
+    }
+    return root;
+}
+
 static const struct json_node *read_part(struct decoding *decoding,
                                          struct span part,
                                          struct json_fault *fault)
 {
-    decoding->part = part;
-    return json_read(decoding->reader, part, fault);
+    const struct json_node *root = read_known(decoding, part);
+    return root != NULL ? root : read_new(decoding, part, fault);
 }
 
 /* The first line of `text` without its end, and what is behind it. */
@@ -356,6 +406,18 @@ static void decode_line(struct decoding *decoding, struct span line)
     }
 }
 
+/* One event that fills the record; read_known() has been tried. */
+static void decode_single(struct decoding *decoding, struct span record)
+{
+    struct json_fault fault;
+    const struct json_node *root = read_new(decoding, record, &fault);
+    if (root == NULL) {
+        tell_not_json(decoding, fault);
+    } else {
+        decode_root(decoding, root);
+    }
+}
+
 static void decode_lines(struct decoding *decoding)
 {
     struct span text = decoding->record;
@@ -378,7 +440,7 @@ static bool is_ndjson(struct decoding *decoding, struct span record)
         return false;
     }
     return read_part(decoding, first, &fault) != NULL ||
-           (read_part(decoding, record, &fault) == NULL && has_second_event(record));
+           (read_new(decoding, record, &fault) == NULL && has_second_event(record));
 }
 
 static void decode_objects(struct decoding *decoding, struct span record)
@@ -386,7 +448,7 @@ static void decode_objects(struct decoding *decoding, struct span record)
     if (is_ndjson(decoding, record)) {
         decode_lines(decoding);
     } else {
-        decode_line(decoding, record);
+        decode_single(decoding, record);
     }
 }
 
@@ -448,7 +510,7 @@ static size_t element_size(struct span text)
 static void array_broken(struct decoding *decoding, struct span rest)
 {
     struct json_fault fault = {"not JSON: a comma or bracket is missing in the array", 0};
-    (void)read_part(decoding, rest, &fault);
+    (void)read_new(decoding, rest, &fault);
     tell_fault(decoding, fault.words, fault.position);
 }
 
@@ -495,18 +557,29 @@ static void decode_array(struct decoding *decoding, struct span record)
 /* --- the decoder --------------------------------------------------------------------------------
  */
 
-static struct span skip_byte_order_mark(struct span text)
+static struct span trim_record(struct span text)
 {
-    return span_starts(text, SPAN("\xef\xbb\xbf")) ? (struct span){text.data + 3, text.size - 3}
-                                                   : text;
+    if (span_starts(text, SPAN("\xef\xbb\xbf"))) { /* a byte order mark */
+        text = (struct span){text.data + 3, text.size - 3};
+    }
+    return span_trim(text);
+}
+
+/* The event of a record that is one object of a known shape, read where it lies: it needs no copy.
+ * Its first line, if it has several, is no JSON, because the bracket is still open: no NDJSON. */
+static bool decode_known(struct decoding *decoding, struct span record)
+{
+    const struct json_node *root = read_known(decoding, record);
+    if (root == NULL) {
+        return false;
+    }
+    decode_root(decoding, root);
+    return true;
 }
 
 static void decode_loaded(struct decoding *decoding)
 {
-    const struct span record = span_trim(skip_byte_order_mark(decoding->record));
-    if (record.size == 0) {
-        return;
-    }
+    const struct span record = trim_record(decoding->record);
     if (record.data[0] == '[') {
         decode_array(decoding, record);
     } else {
@@ -520,15 +593,18 @@ void decode(struct decoder *decoder,
             const struct decode_sink *sink)
 {
     struct decoding decoding = {
-        .reader = decoder->reader,
+        .decoder = decoder,
         .format = format,
         .sink = sink,
         .record = payload,
         .part = payload,
         .part_index = 1,
     };
+    const struct span record = trim_record(payload);
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");
+    } else if (record.size == 0 || decode_known(&decoding, record)) {
+        return;
     } else if (json_load(decoder->reader, payload, &decoding.record) != OK) {
         decoding_fault(&decoding, "no memory to read a record of this size");
     } else {
@@ -542,9 +618,12 @@ enum err decoder_create(struct decoder **out)
     if (decoder == NULL) {
         return ERR_NO_MEMORY;
     }
-    const enum err err = json_reader_create(DECODE_DEPTH_MAX, &decoder->reader);
+    enum err err = json_reader_create(DECODE_DEPTH_MAX, &decoder->reader);
+    if (err == OK) {
+        err = json_shapes_create(&decoder->shapes);
+    }
     if (err != OK) {
-        free(decoder);
+        decoder_destroy(&decoder);
         return err;
     }
     *out = decoder;
@@ -556,6 +635,7 @@ void decoder_destroy(struct decoder **decoder)
     if (*decoder == NULL) {
         return;
     }
+    json_shapes_destroy(&(*decoder)->shapes);
     json_reader_destroy(&(*decoder)->reader);
     free(*decoder);
     *decoder = NULL;

@@ -1,7 +1,8 @@
 /* classify/format.h - what a format is, and what its decoder may call. For decode.c and format_*.c.
  *
- * A format is given one JSON object at a time, in one piece and checked, and tells decode.c what it
- * found: any number of events, or a fault.
+ * A format is given one JSON object at a time, in one piece and checked, says which of its nodes it
+ * wants, and tells decode.c what it found in them: any number of events, or a fault. Objects of one
+ * shape (base/json_shapes.h) differ in texts and numbers only, so they are picked from once.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,9 +13,14 @@
 
 struct decoding; /* one record on its way */
 
+enum { PICKS_MAX = 32 };
+
 struct format {
     const char *name;
-    void (*object)(struct decoding *decoding, const struct json_node *object);
+    /* Fills `picks`, PICKS_MAX nodes of the object or NULL, in an order of the format's own. It may
+     * look at keys and kinds, never at texts and numbers. */
+    void (*pick)(const struct json_node *object, const struct json_node **picks);
+    void (*object)(struct decoding *decoding, const struct json_node *const *picks);
 };
 
 extern const struct format FORMAT_KUMOMTA;

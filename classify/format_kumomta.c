@@ -37,6 +37,23 @@ enum field {
     FIELD_COUNT
 };
 
+/* What is wanted of a record: its fields, then what is inside them. */
+enum pick {
+    PICK_NULL_PEER = FIELD_COUNT, /* the peer_address, if that is null */
+    PICK_PEER_NAME,
+    PICK_CODE, /* of the response */
+    PICK_ENHANCED,
+    PICK_CONTENT,
+    PICK_ENHANCED_CLASS,
+    PICK_ENHANCED_SUBJECT,
+    PICK_ENHANCED_DETAIL,
+    PICK_TENANT, /* of the meta */
+    PICK_CAMPAIGN,
+    PICK_COUNT
+};
+
+_Static_assert((int)PICK_COUNT <= PICKS_MAX, "as many as a format may pick");
+
 #define KEY(literal)                                                                               \
     {                                                                                              \
         literal, sizeof(literal) - 1                                                               \
@@ -172,35 +189,51 @@ static enum origin origin_of(const struct event *event, bool has_peer)
     return ORIGIN_LOCAL;
 }
 
+/* --- which nodes --------------------------------------------------------------------------------
+ */
+
+/* KumoMTA always writes the key; where an operator's template leaves it out, it says nothing. */
+static const struct json_node *find_null_peer(const struct json_node *object)
+{
+    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
+        if (span_equal(n->key, KEYS[FIELD_PEER_ADDRESS])) {
+            return n->kind == JSON_NULL ? n : NULL;
+        }
+    }
+    return NULL;
+}
+
+static void pick(const struct json_node *object, const struct json_node **picks)
+{
+    static const struct span OF_RESPONSE[] = {KEY("code"), KEY("enhanced_code"), KEY("content")};
+    static const struct span OF_ENHANCED[] = {KEY("class"), KEY("subject"), KEY("detail")};
+    static const struct span OF_META[] = {KEY("tenant"), KEY("campaign")};
+    field_pick(object, KEYS, FIELD_COUNT, picks);
+    picks[PICK_NULL_PEER] = find_null_peer(object);
+    picks[PICK_PEER_NAME] = field_find(picks[FIELD_PEER_ADDRESS], "name");
+    field_pick(picks[FIELD_RESPONSE], OF_RESPONSE, 3, picks + PICK_CODE);
+    field_pick(picks[PICK_ENHANCED], OF_ENHANCED, 3, picks + PICK_ENHANCED_CLASS);
+    field_pick(picks[FIELD_META], OF_META, 2, picks + PICK_TENANT);
+}
+
 /* --- fields -------------------------------------------------------------------------------------
  */
 
-static void take_enhanced(const struct json_node *node, struct enhanced *out)
+static void take_reply(const struct json_node *const *picks, struct reply *out)
 {
-    static const struct span KEYS_OF_ENHANCED[] = {KEY("class"), KEY("subject"), KEY("detail")};
-    const struct json_node *fields[3];
+    int64_t code;
     int64_t class_;
     int64_t subject;
     int64_t detail;
-    field_pick(node, KEYS_OF_ENHANCED, 3, fields);
-    if (field_int(fields[0], 2, 5, &class_) && class_ != 3 &&
-        field_int(fields[1], 0, 999, &subject) && field_int(fields[2], 0, 999, &detail)) {
-        *out = (struct enhanced){(uint8_t)class_, (uint16_t)subject, (uint16_t)detail};
-    }
-}
-
-static void take_reply(const struct json_node *response, struct reply *out)
-{
-    static const struct span KEYS_OF_RESPONSE[] = {KEY("code"), KEY("enhanced_code"),
-                                                   KEY("content")};
-    const struct json_node *fields[3];
-    int64_t code;
-    field_pick(response, KEYS_OF_RESPONSE, 3, fields);
-    if (field_int(fields[0], 1, 999, &code)) {
+    if (field_int(picks[PICK_CODE], 1, 999, &code)) {
         out->code = (uint16_t)code;
     }
-    take_enhanced(fields[1], &out->enhanced);
-    out->text = field_text(fields[2]);
+    if (field_int(picks[PICK_ENHANCED_CLASS], 2, 5, &class_) && class_ != 3 &&
+        field_int(picks[PICK_ENHANCED_SUBJECT], 0, 999, &subject) &&
+        field_int(picks[PICK_ENHANCED_DETAIL], 0, 999, &detail)) {
+        out->enhanced = (struct enhanced){(uint8_t)class_, (uint16_t)subject, (uint16_t)detail};
+    }
+    out->text = field_text(picks[PICK_CONTENT]);
 }
 
 /* [campaign:][tenant]@domain[!routing_domain]; without @ there is only a domain. */
@@ -224,30 +257,21 @@ static void take_queue(struct span queue, struct event *event)
     }
 }
 
-static void take_campaign(const struct json_node *named, struct event *event)
+static bool take_time(const struct json_node *const *picks, struct event *event)
 {
-    static const struct span KEYS_OF_NAMES[] = {KEY("tenant"), KEY("campaign")};
-    const struct json_node *names[2];
-    field_pick(named, KEYS_OF_NAMES, 2, names);
-    event->tenant = field_text(names[0]);
-    event->campaign = field_text(names[1]);
-}
-
-static bool take_time(const struct json_node *const *fields, struct event *event)
-{
-    return field_time_ms(fields[FIELD_EVENT_TIME], &event->ts_ms) ||
-           field_time_ms(fields[FIELD_TIMESTAMP], &event->ts_ms);
+    return field_time_ms(picks[FIELD_EVENT_TIME], &event->ts_ms) ||
+           field_time_ms(picks[FIELD_TIMESTAMP], &event->ts_ms);
 }
 
 /* All that means the same in every type. */
-static void take_common(const struct json_node *const *fields, struct event *event)
+static void take_common(const struct json_node *const *picks, struct event *event)
 {
     int64_t attempt;
-    event->sender = field_text(fields[FIELD_SENDER]);
-    event->mx = field_text(field_find(fields[FIELD_PEER_ADDRESS], "name"));
-    event->provider = field_text(fields[FIELD_PROVIDER_NAME]);
-    event->native_class = field_text(fields[FIELD_CLASSIFICATION]);
-    if (field_int(fields[FIELD_NUM_ATTEMPTS], 0, INT32_MAX, &attempt)) {
+    event->sender = field_text(picks[FIELD_SENDER]);
+    event->mx = field_text(picks[PICK_PEER_NAME]);
+    event->provider = field_text(picks[FIELD_PROVIDER_NAME]);
+    event->native_class = field_text(picks[FIELD_CLASSIFICATION]);
+    if (field_int(picks[FIELD_NUM_ATTEMPTS], 0, INT32_MAX, &attempt)) {
         event->attempt = (int32_t)attempt;
     }
 }
@@ -255,12 +279,12 @@ static void take_common(const struct json_node *const *fields, struct event *eve
 /* --- the records --------------------------------------------------------------------------------
  */
 
-static void decode_log_of_log(struct decoding *decoding, const struct json_node *const *fields)
+static void decode_log_of_log(struct decoding *decoding, const struct json_node *const *picks)
 {
     struct event event = event_init();
     event.origin = ORIGIN_LOCAL;
-    event.message_id = field_text(fields[FIELD_ID]);
-    (void)take_time(fields, &event);
+    event.message_id = field_text(picks[FIELD_ID]);
+    (void)take_time(picks, &event);
     decoding_event(decoding, &event);
 }
 
@@ -328,74 +352,62 @@ static void decode_complaint(struct decoding *decoding,
     }
 }
 
-static void decode_feedback(struct decoding *decoding, const struct json_node *const *fields)
+static void decode_feedback(struct decoding *decoding, const struct json_node *const *picks)
 {
-    const struct json_node *report = fields[FIELD_FEEDBACK_REPORT];
+    const struct json_node *report = picks[FIELD_FEEDBACK_REPORT];
     struct event event = event_init();
-    take_common(fields, &event);
+    take_common(picks, &event);
     /* queue and meta are those of the report's own mail; the complaint's stand in its trace */
-    take_campaign(field_find(report, "supplemental_trace"), &event);
+    const struct json_node *trace = field_find(report, "supplemental_trace");
+    event.tenant = field_text(field_find(trace, "tenant"));
+    event.campaign = field_text(field_find(trace, "campaign"));
     event.native_class = field_text(field_find(report, "feedback_type"));
     event.kind = kind_of_feedback(event.native_class);
     event.sender = strip_brackets(field_text(field_find(report, "original_mail_from")));
-    if (!take_time(fields, &event) && event.kind != KIND_IGNORED) {
+    if (!take_time(picks, &event) && event.kind != KIND_IGNORED) {
         decoding_fault(decoding, "no time: neither event_time nor timestamp");
         return;
     }
     decode_complaint(decoding, &event, report);
 }
 
-/* KumoMTA always writes the key; where an operator's template leaves it out, it says nothing. */
-static bool lacks_peer(const struct json_node *object)
+static void decode_mail(struct decoding *decoding, const struct json_node *const *picks)
 {
-    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
-        if (span_equal(n->key, KEYS[FIELD_PEER_ADDRESS])) {
-            return n->kind == JSON_NULL;
-        }
-    }
-    return false;
-}
-
-static void decode_mail(struct decoding *decoding,
-                        const struct json_node *object,
-                        const struct json_node *const *fields)
-{
-    const enum kind kind = kind_of_type(field_text(fields[FIELD_TYPE]));
+    const enum kind kind = kind_of_type(field_text(picks[FIELD_TYPE]));
     struct event event = event_init();
     event.kind = kind;
-    const bool has_peer = !lacks_peer(object);
-    take_common(fields, &event);
-    take_campaign(fields[FIELD_META], &event);
-    take_reply(fields[FIELD_RESPONSE], &event.reply);
+    const bool has_peer = picks[PICK_NULL_PEER] == NULL;
+    take_common(picks, &event);
+    event.tenant = field_text(picks[PICK_TENANT]);
+    event.campaign = field_text(picks[PICK_CAMPAIGN]);
+    take_reply(picks, &event.reply);
     if (kind != KIND_LATE_BOUNCE) {
         /* of a late bounce, both are those of the bounce mail */
-        event.message_id = field_text(fields[FIELD_ID]);
-        take_queue(field_text(fields[FIELD_QUEUE]), &event);
+        event.message_id = field_text(picks[FIELD_ID]);
+        take_queue(field_text(picks[FIELD_QUEUE]), &event);
     }
     event.origin = origin_of(&event, has_peer);
     if (kind == KIND_BOUNCED && is_unreached(event.reply.text, has_peer)) {
         event.kind = KIND_EXPIRED;
     }
-    if (!take_time(fields, &event) && kind != KIND_IGNORED) {
+    if (!take_time(picks, &event) && kind != KIND_IGNORED) {
         decoding_fault(decoding, "no time: neither event_time nor timestamp");
         return;
     }
-    decoding_event_each(decoding, &event, fields[FIELD_RECIPIENT]);
+    decoding_event_each(decoding, &event, picks[FIELD_RECIPIENT]);
 }
 
-static void decode_object(struct decoding *decoding, const struct json_node *object)
+static void decode_object(struct decoding *decoding, const struct json_node *const *picks)
 {
-    const struct json_node *fields[FIELD_COUNT];
-    field_pick(object, KEYS, FIELD_COUNT, fields);
-    if (fields[FIELD_TYPE] == NULL) {
+    if (picks[FIELD_TYPE] == NULL) {
         decoding_fault(decoding, "no type: not a log record of KumoMTA");
-    } else if (span_equal(field_text(fields[FIELD_RECEPTION_PROTOCOL]), SPAN("LogRecord"))) {
-        decode_log_of_log(decoding, fields);
-    } else if (span_equal(field_text(fields[FIELD_TYPE]), SPAN("Feedback"))) {
-        decode_feedback(decoding, fields);
+    } else if (span_equal(field_text(picks[FIELD_RECEPTION_PROTOCOL]), SPAN("LogRecord"))) {
+        decode_log_of_log(decoding, picks);
+    } else if (span_equal(field_text(picks[FIELD_TYPE]), SPAN("Feedback"))) {
+        decode_feedback(decoding, picks);
     } else {
-        decode_mail(decoding, object, fields);
+        decode_mail(decoding, picks);
     }
 }
 
-const struct format FORMAT_KUMOMTA = {.name = "kumomta", .object = decode_object};
+const struct format FORMAT_KUMOMTA = {.name = "kumomta", .pick = pick, .object = decode_object};

@@ -35,6 +35,8 @@ enum field {
     FIELD_COUNT
 };
 
+_Static_assert((int)FIELD_COUNT <= PICKS_MAX, "as many as a format may pick");
+
 #define KEY(literal)                                                                               \
     {                                                                                              \
         literal, sizeof(literal) - 1                                                               \
@@ -141,12 +143,14 @@ static void take_names(const struct json_node *const *fields, struct event *even
     }
 }
 
-static void decode_object(struct decoding *decoding, const struct json_node *object)
+static void pick(const struct json_node *object, const struct json_node **fields)
 {
-    const struct json_node *fields[FIELD_COUNT];
-    struct event event = event_init();
     field_pick(object, KEYS, FIELD_COUNT, fields);
+}
 
+static void decode_object(struct decoding *decoding, const struct json_node *const *fields)
+{
+    struct event event = event_init();
     const char *wrong = take_kind(fields[FIELD_KIND], &event.kind);
     wrong = wrong != NULL ? wrong : take_origin(fields[FIELD_ORIGIN], &event.origin);
     wrong = wrong != NULL ? wrong : take_category(fields[FIELD_CATEGORY], &event.category);
@@ -161,4 +165,4 @@ static void decode_object(struct decoding *decoding, const struct json_node *obj
     decoding_event_each(decoding, &event, fields[FIELD_RECIPIENT]);
 }
 
-const struct format FORMAT_NATIVE = {.name = "native", .object = decode_object};
+const struct format FORMAT_NATIVE = {.name = "native", .pick = pick, .object = decode_object};

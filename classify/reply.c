@@ -31,7 +31,7 @@ static bool is_blank(char c)
 
 static struct span skip(struct span text, size_t size)
 {
-    return (struct span){text.data + size, text.size - size};
+    return size == 0 ? text : (struct span){text.data + size, text.size - size};
 }
 
 static size_t blank_size(struct span text)
