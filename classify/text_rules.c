@@ -1,8 +1,13 @@
 /* classify/text_rules.c - see text_rules.h; how rules are read and checked is text_rules_load.c.
  *
- * The number under which the engine knows a pattern is the rule's rank, so the winner is the
- * smallest number that is reported and whose conditions hold. Conditions are looked at as matches
- * come in, and only of rules that would win: most replies ask one or two rules.
+ * The user's patterns are one database, those that ship another, which was made when the program was
+ * built: compiled together, a single rule of the user's would cost each start the seconds that ours
+ * take. The price is a second pass over the text by whoever has rules of his own, as small as they
+ * are.
+ *
+ * Rules lie in the order of precedence, so the winner is the first of those that are reported and
+ * whose conditions hold. Conditions are looked at as matches come in, and only of rules that would
+ * win: most replies ask one or two rules.
  *
  * Texts and patterns are bytes to the engine. Its UTF-8 mode must never see an invalid text, and
  * what servers say is often one (Latin-1, a sequence cut in two by somebody's limit); checking each
@@ -13,10 +18,10 @@
  */
 #include <stdlib.h>
 
+#include <hs.h>
+
 #include "base/log.h"
 #include "classify/text_rules_build.h"
-
-enum { FLAGS = HS_FLAG_CASELESS | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH };
 
 struct text_scanner {
     hs_scratch_t *scratch;       /* NULL: for no rules yet */
@@ -182,18 +187,39 @@ static struct span scanned_text(struct text_scanner *scanner, struct span text)
     return (struct span){scanner->text, size};
 }
 
-static void scan(const struct text_rules *rules,
-                 struct text_scanner *scanner,
-                 struct span text,
-                 match_event_handler on_match,
-                 void *context)
+/* What a match leads to: `found` sees each rule whose pattern is in the text, once, in any order, and
+ * says whether it has seen enough. */
+struct scan {
+    const struct text_part *part;
+    bool (*found)(void *context, const struct text_rule *rule);
+    void *context;
+};
+
+static int on_match(
+    unsigned number, unsigned long long from, unsigned long long to, unsigned flags, void *context)
 {
+    const struct scan *scan = context;
+    (void)from;
+    (void)to;
+    (void)flags;
+    return scan->found(scan->context, scan->part->rules[number]);
+}
+
+static void scan_text(const struct text_rules *rules,
+                      struct text_scanner *scanner,
+                      struct span text,
+                      bool (*found)(void *context, const struct text_rule *rule),
+                      void *context)
+{
+    hs_error_t result = HS_SUCCESS;
     text = scanned_text(scanner, text);
-    if (rules->database == NULL || text.size == 0) {
-        return;
+    for (size_t i = 0; i < PART_COUNT && result == HS_SUCCESS && text.size > 0; i++) {
+        struct scan scan = {.part = &rules->parts[i], .found = found, .context = context};
+        if (scan.part->database != NULL) {
+            result = hs_scan(scan.part->database, text.data, (unsigned)text.size, 0,
+                             scanner->scratch, on_match, &scan);
+        }
     }
-    const hs_error_t result = hs_scan(rules->database, text.data, (unsigned)text.size, 0,
-                                      scanner->scratch, on_match, context);
     CHECK(result == HS_SUCCESS || result == HS_SCAN_TERMINATED);
 }
 
@@ -204,14 +230,9 @@ struct search {
     const struct text_rule *best;
 };
 
-static int on_found(
-    unsigned rank, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static bool is_first(void *context, const struct text_rule *rule)
 {
     struct search *search = context;
-    const struct text_rule *rule = &search->rules->rules[rank];
-    (void)from;
-    (void)to;
-    (void)flags;
     if ((search->best == NULL || rule < search->best) &&
         judge(search->rules, rule, search->event, search->reply) == TEXT_WON) {
         search->best = rule;
@@ -225,38 +246,31 @@ const struct text_rule *text_rules_find(const struct text_rules *rules,
                                         const struct reply *reply)
 {
     struct search search = {.rules = rules, .event = event, .reply = reply};
-    scan(rules, scanner, reply->text, on_found, &search);
+    scan_text(rules, scanner, reply->text, is_first, &search);
     return search.best;
 }
 
 struct listing {
-    const struct text_rules *rules;
     struct text_candidate *out;
     size_t count;
     size_t max;
 };
 
 /* Keeps the list in order of precedence; what does not fit at its end is left out. */
-static int on_listed(
-    unsigned rank, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static bool list(void *context, const struct text_rule *rule)
 {
     struct listing *listing = context;
-    const struct text_rule *rule = &listing->rules->rules[rank];
-    (void)from;
-    (void)to;
-    (void)flags;
     size_t at = listing->count;
     while (at > 0 && listing->out[at - 1].rule > rule) {
         at--;
     }
-    if (at == listing->max) {
-        return 0;
+    if (at < listing->max) {
+        listing->count += listing->count < listing->max;
+        memmove(&listing->out[at + 1], &listing->out[at],
+                (listing->count - at - 1) * sizeof(listing->out[0]));
+        listing->out[at] = (struct text_candidate){.rule = rule};
     }
-    listing->count += listing->count < listing->max;
-    memmove(&listing->out[at + 1], &listing->out[at],
-            (listing->count - at - 1) * sizeof(listing->out[0]));
-    listing->out[at] = (struct text_candidate){.rule = rule};
-    return 0;
+    return false;
 }
 
 size_t text_rules_explain(const struct text_rules *rules,
@@ -266,9 +280,9 @@ size_t text_rules_explain(const struct text_rules *rules,
                           struct text_candidate *out,
                           size_t max)
 {
-    struct listing listing = {.rules = rules, .out = out, .max = max};
+    struct listing listing = {.out = out, .max = max};
     bool is_won = false;
-    scan(rules, scanner, reply->text, on_listed, &listing);
+    scan_text(rules, scanner, reply->text, list, &listing);
     for (size_t i = 0; i < listing.count; i++) {
         out[i].verdict = judge(rules, out[i].rule, event, reply);
         if (out[i].verdict == TEXT_WON && is_won) {
@@ -279,15 +293,17 @@ size_t text_rules_explain(const struct text_rules *rules,
     return listing.count;
 }
 
-/* --- making -------------------------------------------------------------------------------------
+/* --- making and freeing -------------------------------------------------------------------------------------
  */
 
 enum err text_scanner_fit(struct text_scanner *scanner, const struct text_rules *rules)
 {
-    if (rules->database == NULL) {
-        return OK;
+    hs_error_t result = HS_SUCCESS;
+    for (size_t i = 0; i < PART_COUNT && result == HS_SUCCESS; i++) {
+        if (rules->parts[i].database != NULL) {
+            result = hs_alloc_scratch(rules->parts[i].database, &scanner->scratch);
+        }
     }
-    const hs_error_t result = hs_alloc_scratch(rules->database, &scanner->scratch);
     CHECK(result == HS_SUCCESS || result == HS_NOMEM);
     return result == HS_SUCCESS ? OK : ERR_NO_MEMORY;
 }
@@ -317,89 +333,6 @@ void text_scanner_destroy(struct text_scanner **scanner)
     *scanner = NULL;
 }
 
-/* What the engine is given of the rules that it has not refused. */
-struct patterns {
-    const char **texts;
-    unsigned *flags;
-    unsigned *ranks;
-    unsigned count;
-};
-
-/* One try over all; the engine names the first that it cannot compile: *refused is its index. */
-static enum err compile_once(const struct patterns *patterns,
-                             hs_database_t **database,
-                             unsigned *refused,
-                             hs_compile_error_t **error)
-{
-    const hs_error_t result =
-        hs_compile_multi(patterns->texts, patterns->flags, patterns->ranks, patterns->count,
-                         HS_MODE_BLOCK, NULL, database, error);
-    if (result == HS_SUCCESS) {
-        return OK;
-    }
-    if (result != HS_COMPILER_ERROR || (*error)->expression < 0) {
-        return ERR_NO_MEMORY;
-    }
-    *refused = (unsigned)(*error)->expression;
-    return ERR_BAD_CONFIG;
-}
-
-static void leave_out(struct patterns *patterns, unsigned i)
-{
-    patterns->count--;
-    for (; i < patterns->count; i++) {
-        patterns->texts[i] = patterns->texts[i + 1];
-        patterns->ranks[i] = patterns->ranks[i + 1];
-    }
-}
-
-static enum err compile_all(struct text_rules *rules,
-                            struct patterns *patterns,
-                            void (*fault)(void *context, size_t rule, const char *words),
-                            void *context)
-{
-    enum err err = OK;
-    for (size_t i = 0; i < rules->count; i++) {
-        patterns->texts[i] = rules->rules[i].pattern;
-        patterns->flags[i] = FLAGS;
-        patterns->ranks[i] = (unsigned)i;
-    }
-    patterns->count = (unsigned)rules->count;
-    while (patterns->count > 0) {
-        hs_compile_error_t *error = NULL;
-        unsigned refused = 0;
-        const enum err once = compile_once(patterns, &rules->database, &refused, &error);
-        if (once != ERR_BAD_CONFIG) {
-            hs_free_compile_error(error);
-            return once == OK ? err : once;
-        }
-        fault(context, patterns->ranks[refused], error->message);
-        hs_free_compile_error(error);
-        leave_out(patterns, refused);
-        err = ERR_BAD_CONFIG;
-    }
-    return err;
-}
-
-enum err text_rules_compile(struct text_rules *rules,
-                            void (*fault)(void *context, size_t rule, const char *words),
-                            void *context)
-{
-    struct patterns patterns = {
-        .texts = calloc(rules->count + 1, sizeof(patterns.texts[0])),
-        .flags = calloc(rules->count + 1, sizeof(patterns.flags[0])),
-        .ranks = calloc(rules->count + 1, sizeof(patterns.ranks[0])),
-    };
-    enum err err = ERR_NO_MEMORY;
-    if (patterns.texts != NULL && patterns.flags != NULL && patterns.ranks != NULL) {
-        err = compile_all(rules, &patterns, fault, context);
-    }
-    free(patterns.texts);
-    free(patterns.flags);
-    free(patterns.ranks);
-    return err;
-}
-
 size_t text_rules_count(const struct text_rules *rules)
 {
     return rules->count;
@@ -410,7 +343,12 @@ void text_rules_destroy(struct text_rules **rules)
     if (*rules == NULL) {
         return;
     }
-    CHECK(hs_free_database((*rules)->database) == HS_SUCCESS);
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        struct text_part *part = &(*rules)->parts[i];
+        text_database_destroy(&part->database);
+        free(part->rules);
+        free(part->texts);
+    }
     free((*rules)->rules);
     free((*rules)->providers);
     free(*rules);

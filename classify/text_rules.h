@@ -1,8 +1,9 @@
 /* classify/text_rules.h - what a reply means by its words: provider rules, then general ones
  * (design 4, steps 2 and 3; rules/README.md).
  *
- * All patterns are one Vectorscan database: a text is read once, whatever the number of rules. Of
- * the rules whose pattern is found and whose conditions hold, the first wins.
+ * The patterns that ship are one Vectorscan database, the user's another: a text is read once for
+ * each, whatever the number of rules. Of the rules whose pattern is found and whose conditions hold,
+ * the first wins.
  *
  * Limits:  TEXT_RULES_MAX rules; of a text the first TEXT_SCANNED_MAX bytes.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
@@ -69,14 +70,20 @@ struct text_candidate {
     enum text_verdict verdict;
 };
 
-/* The rules of all files, the user's first, checked with their own examples. ERR_BAD_CONFIG: faults
- * were added to the files', and *out is left alone. The trees must live as long as the rules. */
+/* The rules of all files, the user's first, checked with their own examples. `stored`: what
+ * text_rules_store() made of those that ship; if it is of others, or cannot be used here, they are
+ * compiled. ERR_BAD_CONFIG: faults were added to the files', and *out is left alone. The trees must
+ * live as long as the rules. */
 MUST_USE enum err text_rules_load(const struct rule_file *files,
                                   size_t count,
+                                  struct span stored,
                                   struct text_rules **out);
 void text_rules_destroy(struct text_rules **rules);
 
 size_t text_rules_count(const struct text_rules *rules);
+
+/* The patterns that ship, compiled, as bytes for free(). */
+MUST_USE enum err text_rules_store(const struct text_rules *rules, char **out, size_t *size);
 
 /* What one thread needs to read texts. */
 MUST_USE enum err text_scanner_create(const struct text_rules *rules, struct text_scanner **out);

@@ -39,7 +39,7 @@ static void print_faults(const struct world *world)
 
 static void read_world(struct world *world)
 {
-    const enum err err = rules_read(world->files, world->count, &world->rules);
+    const enum err err = rules_read(world->files, world->count, SPAN_NONE, &world->rules);
     print_faults(world);
     assert_int_equal(err, OK);
     assert_int_equal(classifier_create(world->rules, &world->classifier), OK);
@@ -157,6 +157,34 @@ static void the_user_wins_over_what_is_shipped(void **state)
     char memory[4096];
     const struct event event = event_of("550", memory);
     assert_int_equal(classify(world.classifier, &event).category, CATEGORY_MOVED);
+    end_world(&world);
+}
+
+static void the_step_counts_before_whose_rule_it_is(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    add_file(&world, "own.yaml", "rules:\n" RULE("own", "disk", "550 disk"), false);
+    add_file(&world, "own-mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("own-of-m", "tape", "550 tape"),
+             false);
+    add_file(&world, "first.yaml", "first: true\nrules:\n" RULE("first", "our", "550 our"), true);
+    add_file(&world, "mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("of-m", "disk|tape", "550 disk"),
+             true);
+    read_world(&world);
+    char memory[4096];
+    struct event event = event_of("550 our disk", memory);
+    assert_string_equal(rule_of(&world, &event), "first");
+    event = event_of("550 disk and tape", memory);
+    assert_string_equal(rule_of(&world, &event), "own");
+    event.recipient = SPAN("a@m.example");
+    assert_string_equal(rule_of(&world, &event), "own-of-m");
+    event = event_of("550 disk", memory);
+    event.recipient = SPAN("a@m.example");
+    assert_string_equal(rule_of(&world, &event), "of-m");
     end_world(&world);
 }
 
@@ -412,7 +440,8 @@ static void classifying_takes_no_memory(void **state)
 static void assert_faults(struct world *world, const char *const *faults, size_t count)
 {
     size_t seen = 0;
-    assert_int_equal(rules_read(world->files, world->count, &world->rules), ERR_BAD_CONFIG);
+    assert_int_equal(rules_read(world->files, world->count, SPAN_NONE, &world->rules),
+                     ERR_BAD_CONFIG);
     assert_null(world->rules);
     for (size_t i = 0; i < world->count; i++) {
         for (size_t j = 0; j < yaml_fault_count(world->files[i].yaml); j++, seen++) {
@@ -611,6 +640,7 @@ int main(void)
         cmocka_unit_test(a_text_rule_is_not_overridden_by_codes),
         cmocka_unit_test(first_files_come_before_providers_and_providers_before_the_rest),
         cmocka_unit_test(the_user_wins_over_what_is_shipped),
+        cmocka_unit_test(the_step_counts_before_whose_rule_it_is),
         cmocka_unit_test(a_rule_holds_where_its_conditions_do),
         cmocka_unit_test(a_kind_is_a_condition_too),
         cmocka_unit_test(a_provider_is_known_by_the_end_of_the_mx_or_of_the_recipients_domain),
