@@ -2,8 +2,8 @@
  * (design 4, steps 2 and 3; rules/README.md).
  *
  * The patterns that ship are one Vectorscan database, the user's another: a text is read once for
- * each, whatever the number of rules. Of the rules whose pattern is found and whose conditions hold,
- * the first wins.
+ * each, whatever the number of rules; texts that were read lately are not read again. Of the rules
+ * whose pattern is found and whose conditions hold, the first wins.
  *
  * Limits:  TEXT_RULES_MAX rules; of a text the first TEXT_SCANNED_MAX bytes.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
@@ -85,16 +85,13 @@ size_t text_rules_count(const struct text_rules *rules);
 /* The patterns that ship, compiled, as bytes for free(). */
 MUST_USE enum err text_rules_store(const struct text_rules *rules, char **out, size_t *size);
 
-/* What one thread needs to read texts. */
+/* What one thread needs to read texts. The rules must live as long as it does. */
 MUST_USE enum err text_scanner_create(const struct text_rules *rules, struct text_scanner **out);
 void text_scanner_destroy(struct text_scanner **scanner);
-/* For these rules too, after others. ERR_NO_MEMORY: it is good for the others only. */
-MUST_USE enum err text_scanner_fit(struct text_scanner *scanner, const struct text_rules *rules);
 
 /* The rule that wins for this event's text, NULL: none knows its words. `reply`: the event's, with
  * all codes that are known of it. */
-const struct text_rule *text_rules_find(const struct text_rules *rules,
-                                        struct text_scanner *scanner,
+const struct text_rule *text_rules_find(struct text_scanner *scanner,
                                         const struct event *event,
                                         const struct reply *reply);
 
@@ -102,8 +99,7 @@ const struct text_rule *text_rules_find(const struct text_rules *rules,
 const char *text_verdict_words(enum text_verdict verdict);
 
 /* Every rule whose pattern is found, in order of precedence; how many, at most `max`. */
-size_t text_rules_explain(const struct text_rules *rules,
-                          struct text_scanner *scanner,
+size_t text_rules_explain(struct text_scanner *scanner,
                           const struct event *event,
                           const struct reply *reply,
                           struct text_candidate *out,

@@ -530,8 +530,8 @@ static struct outcome try_reply(const struct loading *loading,
     char memory[EXAMPLE_SIZE_MAX];
     struct text_candidate candidates[CANDIDATES_MAX];
     const struct event event = event_of_example(loading, rule, text, memory);
-    const size_t count = text_rules_explain(loading->rules, loading->scanner, &event, &event.reply,
-                                            candidates, CANDIDATES_MAX);
+    const size_t count =
+        text_rules_explain(loading->scanner, &event, &event.reply, candidates, CANDIDATES_MAX);
     struct outcome outcome = {0};
     for (size_t i = 0; i < count; i++) {
         if (candidates[i].rule == rule) {

@@ -366,6 +366,92 @@ static void of_a_long_text_only_the_beginning_is_read(void **state)
     end_world(&world);
 }
 
+static void a_text_that_was_read_before_is_judged_by_each_events_own_conditions(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    add_file(&world, "mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("of-m", "disk", "550 disk"),
+             true);
+    add_file(&world, "general.yaml",
+             "rules:\n"
+             "- {id: a, pattern: disk, when: {reply: 552}, category: moved, examples: [552 disk]}\n"
+             "- {id: b, pattern: 'disk', category: moved, examples: [550 disk]}\n",
+             true);
+    read_world(&world);
+    char memory[4096];
+    struct event event = event_of("550 disk", memory);
+    for (size_t i = 0; i < 3; i++) {
+        event.recipient = SPAN("a@m.example");
+        assert_string_equal(rule_of(&world, &event), "of-m");
+        event.recipient = SPAN("a@n.example");
+        assert_string_equal(rule_of(&world, &event), "b");
+        assert_string_equal(winner(&world, "552 disk"), "a");
+        assert_string_equal(winner(&world, "552 disc"), "");
+    }
+    end_world(&world);
+}
+
+/* Texts of a few words, so that they come again, and more of them than are remembered. */
+static size_t random_text(struct chance *chance, char text[128])
+{
+    static const char *const WORDS[] = {"disk", "tape", "full", "user", "gone", "not ", "\t", "x"};
+    size_t size = 0;
+    const uint64_t count = 1 + chance_below(chance, 6);
+    for (uint64_t i = 0; i < count; i++) {
+        const char *word = WORDS[chance_below(chance, 8)];
+        size += (size_t)snprintf(text + size, 128 - size, "%s", word);
+    }
+    return size;
+}
+
+static void what_was_read_before_means_the_same_as_what_is_new(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("test_text_rules");
+    struct world world =
+        world_of("rules:\n" RULE("a", "disk.*tape", "550 disk tape")
+                     RULE("b", "user ?gone", "550 user gone") RULE("c", "^full", "550 full")
+                         RULE("d", "x", "550 x") RULE("e", "not .*x$|disk", "550 not a disk"));
+    struct event event = event_init();
+    event.kind = KIND_BOUNCED;
+    for (size_t i = 0; i < 20; i++) {
+        struct classifier *fresh;
+        assert_int_equal(classifier_create(world.rules, &fresh), OK);
+        for (size_t j = 0; j < 2000; j++) {
+            char text[128];
+            event.reply.text = (struct span){text, random_text(&chance, text)};
+            assert_string_equal(rule_of(&world, &event), classify(fresh, &event).rule);
+        }
+        classifier_destroy(&fresh);
+    }
+    end_world(&world);
+}
+
+static void a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    char text[COUNT * 128];
+    size_t size = (size_t)snprintf(text, sizeof(text), "rules:\n");
+    for (int i = 0; i < COUNT; i++) {
+        size += (size_t)snprintf(text + size, sizeof(text) - size,
+                                 "- {id: r-%d, pattern: disk, when: {reply: %d}, category: moved, "
+                                 "examples: ['%d disk']}\n",
+                                 i, 510 + i, 510 + i);
+    }
+    struct world world = world_of(text);
+    for (int i = 0; i < 3 * COUNT; i++) {
+        char reply[32];
+        char id[32];
+        snprintf(reply, sizeof(reply), "%d disk", 510 + i % COUNT);
+        snprintf(id, sizeof(id), "r-%d", i % COUNT);
+        assert_string_equal(winner(&world, reply), id);
+    }
+    end_world(&world);
+}
+
 static void deliveries_are_not_scanned(void **state)
 {
     (void)state;
@@ -648,6 +734,9 @@ int main(void)
         cmocka_unit_test(line_breaks_and_tabs_are_one_space),
         cmocka_unit_test(bytes_that_are_no_utf8_harm_nobody),
         cmocka_unit_test(of_a_long_text_only_the_beginning_is_read),
+        cmocka_unit_test(a_text_that_was_read_before_is_judged_by_each_events_own_conditions),
+        cmocka_unit_test(what_was_read_before_means_the_same_as_what_is_new),
+        cmocka_unit_test(a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them),
         cmocka_unit_test(deliveries_are_not_scanned),
         cmocka_unit_test(classifying_takes_no_memory),
         cmocka_unit_test(an_example_that_another_rule_wins_is_refused_with_both_places),
