@@ -5,7 +5,7 @@
  * each, whatever the number of rules; texts that were read lately are not read again. Of the rules
  * whose pattern is found and whose conditions hold, the first wins.
  *
- * Limits:  TEXT_RULES_MAX rules; of a text the first TEXT_SCANNED_MAX bytes.
+ * Limits:  TEXT_RULES_MAX rules; of a text what text_seen() makes of it.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
  * Memory:  text_rules_find() allocates nothing.
  *
@@ -19,7 +19,6 @@
 enum {
     TEXT_RULES_MAX = 4096,
     TEXT_PROVIDERS_MAX = 64,
-    TEXT_SCANNED_MAX = 2048, /* no rule needs more; a longer text is somebody's attempt */
     TEXT_CONDITIONS_MAX = 16,
     TEXT_ID_SIZE_MAX = 63,
 };

@@ -14,9 +14,10 @@
 #include "base/log.h"
 #include "classify/reply.h"
 #include "classify/text_rules_build.h"
+#include "classify/text_seen.h"
 
 enum {
-    EXAMPLE_SIZE_MAX = TEXT_SCANNED_MAX,
+    EXAMPLE_SIZE_MAX = TEXT_SEEN_MAX,
     CANDIDATES_MAX = 256,
     DETAIL_BITS = 10, /* a part of an enhanced code is at most 999 */
 };

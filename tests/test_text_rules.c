@@ -8,6 +8,7 @@
 #include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
+#include "classify/text_seen.h"
 
 #include "tests/check.h"
 
@@ -357,12 +358,27 @@ static void of_a_long_text_only_the_beginning_is_read(void **state)
     struct event event = event_of("550 x", memory);
     memset(text, 'x', sizeof(text));
     event.reply.text = (struct span){text, sizeof(text)};
-    text[TEXT_SCANNED_MAX] = 'y';
+    text[TEXT_SEEN_MAX] = 'y';
     assert_string_equal(rule_of(&world, &event), "");
-    text[TEXT_SCANNED_MAX - 1] = 'y';
+    text[TEXT_SEEN_MAX - 1] = 'y';
     assert_string_equal(rule_of(&world, &event), "a");
     text[0] = '\n'; /* the copy has the same bound */
     assert_string_equal(rule_of(&world, &event), "a");
+    end_world(&world);
+}
+
+static void the_recipients_own_address_is_no_words_of_the_servers(void **state)
+{
+    (void)state;
+    struct world world = world_of("rules:\n" RULE("full", "full", "550 full"));
+    char memory[4096];
+    struct event event = event_of("550 <full@m.example>: unknown", memory);
+    assert_string_equal(rule_of(&world, &event), "full");
+    event.recipient = SPAN("full@m.example");
+    assert_string_equal(rule_of(&world, &event), "");
+    event = event_of("550 <full@m.example>: mailbox full", memory);
+    event.recipient = SPAN("full@m.example");
+    assert_string_equal(rule_of(&world, &event), "full");
     end_world(&world);
 }
 
@@ -734,6 +750,7 @@ int main(void)
         cmocka_unit_test(line_breaks_and_tabs_are_one_space),
         cmocka_unit_test(bytes_that_are_no_utf8_harm_nobody),
         cmocka_unit_test(of_a_long_text_only_the_beginning_is_read),
+        cmocka_unit_test(the_recipients_own_address_is_no_words_of_the_servers),
         cmocka_unit_test(a_text_that_was_read_before_is_judged_by_each_events_own_conditions),
         cmocka_unit_test(what_was_read_before_means_the_same_as_what_is_new),
         cmocka_unit_test(a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them),
