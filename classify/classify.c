@@ -124,8 +124,7 @@ static bool by_text(struct classifier *classifier,
                     const struct reply *reply,
                     struct meaning *out)
 {
-    const struct text_rule *rule =
-        text_rules_find(classifier->ruleset->text_rules, classifier->scanner, event, reply);
+    const struct text_rule *rule = text_rules_find(classifier->scanner, event, reply);
     if (rule == NULL) {
         return false;
     }
@@ -244,7 +243,7 @@ void classify_explain(struct classifier *classifier,
         return;
     }
     const struct reply reply = with_codes_of_text(&event->reply);
-    out->candidate_count = text_rules_explain(rules->text_rules, classifier->scanner, event, &reply,
-                                              out->candidates, EXPLAIN_CANDIDATES_MAX);
+    out->candidate_count = text_rules_explain(classifier->scanner, event, &reply, out->candidates,
+                                              EXPLAIN_CANDIDATES_MAX);
     out->has_code = find_code(rules, &reply, &out->code);
 }

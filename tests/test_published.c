@@ -21,7 +21,7 @@ static struct ruleset *rules_named(const char *id)
     (void)snprintf(text, sizeof(text),
                    "rules: [{id: %s, pattern: x, category: moved, examples: [x]}]", id);
     assert_int_equal(yaml_parse("t.yaml", span_of(text), &file.yaml), OK);
-    assert_int_equal(rules_read(&file, 1, &rules), OK);
+    assert_int_equal(rules_read(&file, 1, SPAN_NONE, &rules), OK);
     return rules;
 }
 
