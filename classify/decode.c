@@ -7,22 +7,28 @@
  *
  * Each event is then read by itself, so neither memory nor time depend on how many there are.
  *
+ * An object that is none of the format's own may be an envelope: Amazon SNS and the shippers of logs put a record as text
+ * into a field of theirs. It is read from there; part, and what goes to the dead letters, stay the envelope.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/decode.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/json_shapes.h"
 #include "classify/format.h"
+#include "classify/reply.h"
 
 static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,
-    &FORMAT_NATIVE,
+    &FORMAT_KUMOMTA,  &FORMAT_NATIVE,  &FORMAT_SPARKPOST, &FORMAT_SES,
+    &FORMAT_SENDGRID, &FORMAT_MAILGUN, &FORMAT_HALON,
 };
 
-enum { FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]) };
+enum {
+    FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]),
+    JOINED_SIZE_MAX = 8 * 1024, /* of all that is joined for one object */
+};
 
 /* What a format picked of a known shape. */
 struct picked {
@@ -34,6 +40,9 @@ struct picked {
 struct decoder {
     struct json_shapes *shapes;
     struct json_reader *reader;
+    struct json_reader *inner_reader; /* of what is in an envelope */
+    char reply[DECODE_TEXT_MAX];
+    char joined[JOINED_SIZE_MAX];
     struct picked picked[JSON_SHAPES_MAX];
 };
 
@@ -45,6 +54,9 @@ struct decoding {
     struct span part;   /* the line or element in hand */
     uint32_t part_index;
     uint64_t shape; /* of the part, 0: not known */
+    size_t joined;  /* used of the decoder's */
+    bool is_inner;  /* in an envelope */
+    struct span envelope_id;
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -96,6 +108,17 @@ void decoding_event(struct decoding *decoding, const struct event *event)
     decoding->sink->event(decoding->sink->context, &part, event);
 }
 
+void decoding_event_checked(struct decoding *decoding, const struct event *event)
+{
+    if (event->recipient.size == 0 && event->kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no recipient");
+    } else if (event->ts_ms == 0 && event->kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no time");
+    } else {
+        decoding_event(decoding, event);
+    }
+}
+
 static size_t count_texts(const struct json_node *array)
 {
     size_t count = 0;
@@ -136,155 +159,42 @@ void decoding_event_each(struct decoding *decoding,
     }
 }
 
-/* --- fields -------------------------------------------------------------------------------------
+/* --- for formats --------------------------------------------------------------------------------
  */
 
-/* The place of a key, key_count if it is not wanted. A program names its members in the same order
- * each time, and so do our tables: the search begins where the last one ended. */
-static size_t find_slot(const struct span *keys, size_t key_count, struct span key, size_t from)
+struct span decoding_envelope_id(const struct decoding *decoding)
 {
-    for (size_t i = from; i < key_count; i++) {
-        if (span_equal(keys[i], key)) {
-            return i;
+    return decoding->envelope_id;
+}
+
+void decoding_reply(struct decoding *decoding,
+                    struct span text,
+                    struct span enhanced,
+                    struct reply *out)
+{
+    *out = reply_parse(span_cut(text, DECODE_TEXT_MAX), decoding->decoder->reply);
+    if (out->enhanced.class_ == 0) {
+        enhanced = span_trim(enhanced);
+        const char *blank = enhanced.size == 0 ? NULL : memchr(enhanced.data, ' ', enhanced.size);
+        if (blank != NULL) {
+            enhanced.size = (size_t)(blank - enhanced.data);
         }
-    }
-    for (size_t i = 0; i < from; i++) {
-        if (span_equal(keys[i], key)) {
-            return i;
-        }
-    }
-    return key_count;
-}
-
-/* A bit per size of a key: most members of a record are wanted by nobody and go by their size. */
-static uint64_t size_bit(struct span key)
-{
-    return UINT64_C(1) << (key.size & 63);
-}
-
-void field_pick(const struct json_node *object,
-                const struct span *keys,
-                size_t key_count,
-                const struct json_node **out)
-{
-    uint64_t sizes = 0;
-    size_t next = 0;
-    for (size_t i = 0; i < key_count; i++) {
-        out[i] = NULL;
-        sizes |= size_bit(keys[i]);
-    }
-    if (object == NULL || object->kind != JSON_OBJECT) {
-        return;
-    }
-    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
-        if ((sizes & size_bit(n->key)) == 0) {
-            continue;
-        }
-        const size_t slot = find_slot(keys, key_count, n->key, next);
-        if (slot < key_count) {
-            out[slot] = n->kind == JSON_NULL ? NULL : n;
-            next = slot + 1;
-        }
+        (void)enhanced_parse(enhanced, &out->enhanced);
     }
 }
 
-const struct json_node *field_find(const struct json_node *object, const char *key)
+struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b)
 {
-    const struct json_node *found;
-    const struct span keys[] = {span_of(key)};
-    field_pick(object, keys, 1, &found);
-    return found;
-}
-
-struct span field_text(const struct json_node *node)
-{
-    return node == NULL || node->kind != JSON_STRING || node->text.size == 0 ? SPAN_NONE
-                                                                             : node->text;
-}
-
-bool field_int(const struct json_node *node, int64_t min, int64_t max, int64_t *out)
-{
-    int64_t value;
-    uint64_t digits;
-    if (node == NULL) {
-        return false;
+    char *memory = decoding->decoder->joined + decoding->joined;
+    struct writer out = writer_init(memory, JOINED_SIZE_MAX - decoding->joined);
+    put_bytes(&out, a);
+    put_u8(&out, (uint8_t)between);
+    put_bytes(&out, b);
+    if (a.size == 0 || b.size == 0 || out.overflowed) {
+        return SPAN_NONE;
     }
-    if (node->kind == JSON_INTEGER) {
-        value = node->integer;
-    } else if (node->kind == JSON_REAL && fabs(node->real) < 1e15 &&
-               node->real == floor(node->real)) {
-        value = (int64_t)node->real;
-    } else if (node->kind == JSON_STRING && span_to_u64(span_trim(node->text), &digits) &&
-               digits <= INT64_MAX) {
-        value = (int64_t)digits;
-    } else {
-        return false;
-    }
-    if (value < min || value > max) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
-/* Decimal digits with at most one dot; nothing else that strtod() would take. */
-static bool text_to_real(struct span text, double *out)
-{
-    char digits[32];
-    if (text.size == 0 || text.size >= sizeof(digits)) {
-        return false;
-    }
-    memcpy(digits, text.data, text.size);
-    digits[text.size] = '\0';
-    if (strspn(digits, "0123456789.") != text.size) {
-        return false;
-    }
-    char *end;
-    *out = strtod(digits, &end);
-    return *end == '\0';
-}
-
-static bool field_real(const struct json_node *node, double *out)
-{
-    switch (node->kind) {
-    case JSON_INTEGER:
-        *out = (double)node->integer;
-        return true;
-    case JSON_REAL:
-        *out = node->real;
-        return true;
-    case JSON_STRING:
-        return text_to_real(span_trim(node->text), out);
-    case JSON_NULL:
-    case JSON_BOOL:
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-    default:
-        return false;
-    }
-}
-
-bool field_time_ms(const struct json_node *node, int64_t *out)
-{
-    static const double SECONDS_MAX = 1e11;
-    double value;
-    int64_t ms;
-    if (node == NULL) {
-        return false;
-    }
-    if (node->kind == JSON_STRING && time_parse(node->text, &ms)) {
-        *out = ms;
-        return ms <= TIME_MS_MAX;
-    }
-    if (!field_real(node, &value)) {
-        return false;
-    }
-    value = round(value < SECONDS_MAX ? value * 1000 : value);
-    if (!(fabs(value) <= (double)TIME_MS_MAX)) {
-        return false;
-    }
-    *out = (int64_t)value;
-    return true;
+    decoding->joined += out.size;
+    return writer_span(&out);
 }
 
 /* --- framing ------------------------------------------------------------------------------------
@@ -304,6 +214,98 @@ static struct span skip_blank(struct span text)
     return text;
 }
 
+static void decode_object(struct decoding *decoding, const struct json_node *object);
+
+static void decode_inner_root(struct decoding *inner, const struct json_node *root)
+{
+    if (root->kind != JSON_ARRAY) {
+        decode_object(inner, root);
+        return;
+    }
+    for (const struct json_node *n = json_first(root); n != json_end(root); n = json_next(n)) {
+        decode_object(inner, n);
+    }
+}
+
+static void decode_inner(struct decoding *decoding, struct span text, struct span envelope_id)
+{
+    struct decoding inner = *decoding;
+    struct json_fault fault;
+    struct span loaded;
+    inner.is_inner = true;
+    inner.envelope_id = envelope_id;
+    inner.shape = 0;
+    if (json_load(decoding->decoder->inner_reader, text, &loaded) != OK) {
+        decoding_fault(decoding, "no memory to read a record of this size");
+        return;
+    }
+    const struct json_node *root = json_read(decoding->decoder->inner_reader, loaded, &fault);
+    if (root == NULL) {
+        decoding_fault(decoding, "in the envelope is no JSON");
+    } else {
+        decode_inner_root(&inner, root);
+    }
+}
+
+static void ignore_object(struct decoding *decoding)
+{
+    const struct event event = event_init();
+    decoding_event(decoding, &event);
+}
+
+/* Amazon SNS without raw delivery. What it says of subscriptions, and the service's greeting in plain words, is no event. */
+static void decode_sns(struct decoding *decoding, const struct json_node *envelope)
+{
+    const struct span message = span_trim(field_text(field_find(envelope, "Message")));
+    const struct span type = field_text(field_find(envelope, "Type"));
+    if (span_equal(type, SPAN("Notification")) && message.size > 0 &&
+        (message.data[0] == '{' || message.data[0] == '[')) {
+        decode_inner(decoding, message, field_text(field_find(envelope, "MessageId")));
+    } else {
+        ignore_object(decoding);
+    }
+}
+
+/* Where Filebeat, Vector, rsyslog, journald and Docker put the line. */
+static const struct json_node *find_shipped(const struct json_node *envelope)
+{
+    static const char *const KEYS[] = {"message", "msg", "MESSAGE", "log"};
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        const struct json_node *node = field_find(envelope, KEYS[i]);
+        if (field_text(node).size > 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+/* False: it is none. */
+static bool decode_envelope(struct decoding *decoding, const struct json_node *object)
+{
+    if (decoding->is_inner) {
+        return false;
+    }
+    if (field_find(object, "TopicArn") != NULL) {
+        decode_sns(decoding, object);
+        return true;
+    }
+    const struct json_node *shipped = find_shipped(object);
+    if (shipped != NULL) {
+        decode_inner(decoding, span_trim(field_text(shipped)), SPAN_NONE);
+    }
+    return shipped != NULL;
+}
+
+static void decode_picks(struct decoding *decoding,
+                         const struct json_node *object,
+                         const struct json_node *const *picks)
+{
+    decoding->joined = 0;
+    if (decoding->format->knows(picks) || !decode_envelope(decoding, object)) {
+        decoding->format->object(decoding, picks);
+    }
+}
+
 static void decode_picked(struct decoding *decoding, const struct json_node *object)
 {
     struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
@@ -312,20 +314,19 @@ static void decode_picked(struct decoding *decoding, const struct json_node *obj
         picked->shape = decoding->shape;
         picked->format = decoding->format;
     }
-    decoding->format->object(decoding, picked->nodes);
+    decode_picks(decoding, object, picked->nodes);
 }
 
-/* The events of a checked value, or the fault that it is no object. */
-static void decode_root(struct decoding *decoding, const struct json_node *root)
+static void decode_object(struct decoding *decoding, const struct json_node *object)
 {
-    if (root->kind != JSON_OBJECT) {
+    if (object->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
     } else if (decoding->shape != 0) {
-        decode_picked(decoding, root);
+        decode_picked(decoding, object);
     } else {
         const struct json_node *picks[PICKS_MAX];
-        decoding->format->pick(root, picks);
-        decoding->format->object(decoding, picks);
+        decoding->format->pick(object, picks);
+        decode_picks(decoding, object, picks);
     }
 }
 
@@ -402,7 +403,7 @@ static void decode_line(struct decoding *decoding, struct span line)
     if (root == NULL) {
         tell_not_json(decoding, fault);
     } else {
-        decode_root(decoding, root);
+        decode_object(decoding, root);
     }
 }
 
@@ -414,7 +415,7 @@ static void decode_single(struct decoding *decoding, struct span record)
     if (root == NULL) {
         tell_not_json(decoding, fault);
     } else {
-        decode_root(decoding, root);
+        decode_object(decoding, root);
     }
 }
 
@@ -549,7 +550,7 @@ static void decode_array(struct decoding *decoding, struct span record)
             array_broken(decoding, rest);
             return;
         }
-        decode_root(decoding, root);
+        decode_object(decoding, root);
         rest = (struct span){rest.data + size, rest.size - size};
     } while (next_element(decoding, &rest) && ++decoding->part_index > 0);
 }
@@ -573,7 +574,7 @@ static bool decode_known(struct decoding *decoding, struct span record)
     if (root == NULL) {
         return false;
     }
-    decode_root(decoding, root);
+    decode_object(decoding, root);
     return true;
 }
 
@@ -620,6 +621,9 @@ enum err decoder_create(struct decoder **out)
     }
     enum err err = json_reader_create(DECODE_DEPTH_MAX, &decoder->reader);
     if (err == OK) {
+        err = json_reader_create(DECODE_DEPTH_MAX, &decoder->inner_reader);
+    }
+    if (err == OK) {
         err = json_shapes_create(&decoder->shapes);
     }
     if (err != OK) {
@@ -637,6 +641,12 @@ void decoder_destroy(struct decoder **decoder)
     }
     json_shapes_destroy(&(*decoder)->shapes);
     json_reader_destroy(&(*decoder)->reader);
+    json_reader_destroy(&(*decoder)->inner_reader);
     free(*decoder);
     *decoder = NULL;
+}
+
+void decoder_forget(struct decoder *decoder)
+{
+    json_shapes_forget(decoder->shapes);
 }

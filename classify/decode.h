@@ -69,3 +69,7 @@ void decode(struct decoder *decoder,
             const struct format *format,
             struct span payload,
             const struct decode_sink *sink);
+
+/* What it has seen makes a decoder fast and never changes what it tells. After this it is as slow as with its first record;
+ * for tests that compare the two. */
+void decoder_forget(struct decoder *decoder);
