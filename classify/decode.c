@@ -21,8 +21,9 @@
 #include "classify/reply.h"
 
 static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,  &FORMAT_NATIVE,  &FORMAT_SPARKPOST, &FORMAT_SES,
-    &FORMAT_SENDGRID, &FORMAT_MAILGUN, &FORMAT_HALON,
+    &FORMAT_KUMOMTA,  &FORMAT_NATIVE,    &FORMAT_POWERMTA, &FORMAT_POSTFIX,
+    &FORMAT_EXIM,     &FORMAT_SPARKPOST, &FORMAT_MOMENTUM, &FORMAT_SES,
+    &FORMAT_SENDGRID, &FORMAT_MAILGUN,   &FORMAT_HALON,
 };
 
 enum {
@@ -43,12 +44,14 @@ struct decoder {
     struct json_reader *inner_reader; /* of what is in an envelope */
     char reply[DECODE_TEXT_MAX];
     char joined[JOINED_SIZE_MAX];
+    struct columns columns;
     struct picked picked[JSON_SHAPES_MAX];
 };
 
 struct decoding {
     struct decoder *decoder;
     const struct format *format;
+    int64_t now_ms;
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
@@ -57,6 +60,7 @@ struct decoding {
     size_t joined;  /* used of the decoder's */
     bool is_inner;  /* in an envelope */
     struct span envelope_id;
+    int64_t envelope_ms;
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -183,17 +187,42 @@ void decoding_reply(struct decoding *decoding,
     }
 }
 
+int64_t decoding_envelope_ms(const struct decoding *decoding)
+{
+    return decoding->envelope_ms;
+}
+
+int64_t decoding_about_ms(const struct decoding *decoding)
+{
+    return decoding->envelope_ms != 0 ? decoding->envelope_ms : decoding->now_ms;
+}
+
+struct columns *decoding_columns(struct decoding *decoding)
+{
+    return &decoding->decoder->columns;
+}
+
+char *decoding_memory(struct decoding *decoding, size_t size)
+{
+    if (size > JOINED_SIZE_MAX - decoding->joined) {
+        return NULL;
+    }
+    char *memory = decoding->decoder->joined + decoding->joined;
+    decoding->joined += size;
+    return memory;
+}
+
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b)
 {
-    char *memory = decoding->decoder->joined + decoding->joined;
-    struct writer out = writer_init(memory, JOINED_SIZE_MAX - decoding->joined);
+    const size_t size = a.size + 1 + b.size;
+    char *memory = a.size == 0 || b.size == 0 ? NULL : decoding_memory(decoding, size);
+    if (memory == NULL) {
+        return SPAN_NONE;
+    }
+    struct writer out = writer_init(memory, size);
     put_bytes(&out, a);
     put_u8(&out, (uint8_t)between);
     put_bytes(&out, b);
-    if (a.size == 0 || b.size == 0 || out.overflowed) {
-        return SPAN_NONE;
-    }
-    decoding->joined += out.size;
     return writer_span(&out);
 }
 
@@ -227,14 +256,28 @@ static void decode_inner_root(struct decoding *inner, const struct json_node *ro
     }
 }
 
-static void decode_inner(struct decoding *decoding, struct span text, struct span envelope_id)
+static void decode_text_line(struct decoding *decoding, struct span line)
+{
+    decoding->joined = 0;
+    decoding->format->line(decoding, line);
+}
+
+static void decode_inner(struct decoding *decoding,
+                         struct span text,
+                         struct span envelope_id,
+                         int64_t envelope_ms)
 {
     struct decoding inner = *decoding;
     struct json_fault fault;
     struct span loaded;
     inner.is_inner = true;
     inner.envelope_id = envelope_id;
+    inner.envelope_ms = envelope_ms;
     inner.shape = 0;
+    if (inner.format->line != NULL && text.size > 0 && text.data[0] != '{') {
+        decode_text_line(&inner, text);
+        return;
+    }
     if (json_load(decoding->decoder->inner_reader, text, &loaded) != OK) {
         decoding_fault(decoding, "no memory to read a record of this size");
         return;
@@ -260,7 +303,7 @@ static void decode_sns(struct decoding *decoding, const struct json_node *envelo
     const struct span type = field_text(field_find(envelope, "Type"));
     if (span_equal(type, SPAN("Notification")) && message.size > 0 &&
         (message.data[0] == '{' || message.data[0] == '[')) {
-        decode_inner(decoding, message, field_text(field_find(envelope, "MessageId")));
+        decode_inner(decoding, message, field_text(field_find(envelope, "MessageId")), 0);
     } else {
         ignore_object(decoding);
     }
@@ -279,6 +322,21 @@ static const struct json_node *find_shipped(const struct json_node *envelope)
     return NULL;
 }
 
+static int64_t shipped_ms(const struct json_node *envelope)
+{
+    static const char *const KEYS[] = {"@timestamp", "timestamp", "timereported", "timegenerated",
+                                       "time"};
+    int64_t ms = 0;
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        if (field_time_ms(field_find(envelope, KEYS[i]), &ms)) {
+            return ms;
+        }
+    }
+    int64_t us;
+    return field_int(field_find(envelope, "__REALTIME_TIMESTAMP"), 0, INT64_MAX, &us) ? us / 1000
+                                                                                      : 0;
+}
+
 /* False: it is none. */
 static bool decode_envelope(struct decoding *decoding, const struct json_node *object)
 {
@@ -291,7 +349,7 @@ static bool decode_envelope(struct decoding *decoding, const struct json_node *o
     }
     const struct json_node *shipped = find_shipped(object);
     if (shipped != NULL) {
-        decode_inner(decoding, span_trim(field_text(shipped)), SPAN_NONE);
+        decode_inner(decoding, span_trim(field_text(shipped)), SPAN_NONE, shipped_ms(object));
     }
     return shipped != NULL;
 }
@@ -424,7 +482,13 @@ static void decode_lines(struct decoding *decoding)
     struct span text = decoding->record;
     for (decoding->part_index = 1; text.size > 0; decoding->part_index++) {
         const struct span line = span_trim(cut_line(&text));
-        if (line.size > 0) {
+        if (line.size == 0) {
+            continue;
+        }
+        if (decoding->format->line != NULL && line.data[0] != '{') {
+            decoding->part = line;
+            decode_text_line(decoding, line);
+        } else {
             decode_line(decoding, line);
         }
     }
@@ -581,7 +645,9 @@ static bool decode_known(struct decoding *decoding, struct span record)
 static void decode_loaded(struct decoding *decoding)
 {
     const struct span record = trim_record(decoding->record);
-    if (record.data[0] == '[') {
+    if (decoding->format->line != NULL && record.data[0] != '{' && record.data[0] != '[') {
+        decode_lines(decoding);
+    } else if (record.data[0] == '[') {
         decode_array(decoding, record);
     } else {
         decode_objects(decoding, record);
@@ -589,19 +655,23 @@ static void decode_loaded(struct decoding *decoding)
 }
 
 void decode(struct decoder *decoder,
-            const struct format *format,
+            const struct decode_source *source,
             struct span payload,
             const struct decode_sink *sink)
 {
     struct decoding decoding = {
         .decoder = decoder,
-        .format = format,
+        .format = source->format,
+        .now_ms = source->now_ms,
         .sink = sink,
         .record = payload,
         .part = payload,
         .part_index = 1,
     };
     const struct span record = trim_record(payload);
+    if (!source->continues) {
+        decoder->columns.count = 0;
+    }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");
     } else if (record.size == 0 || decode_known(&decoding, record)) {

@@ -2,7 +2,8 @@
  *
  * A format is given one JSON object at a time, in one piece and checked, says which of its nodes it
  * wants, and tells decode.c what it found in them: any number of events, or a fault. Objects of one
- * shape (base/json_shapes.h) differ in texts and numbers only, so they are picked from once.
+ * shape (base/json_shapes.h) differ in texts and numbers only, so they are picked from once. A format of logs is given
+ * lines; an object is then at most an envelope around one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,12 +27,23 @@ struct format {
     /* Is there a mark of this format among them? An object without one may be an envelope around it. */
     bool (*knows)(const struct json_node *const *picks);
     void (*object)(struct decoding *decoding, const struct json_node *const *picks);
+    /* Without blanks around it, not empty. NULL: it is no format of lines. */
+    void (*line)(struct decoding *decoding, struct span line);
 };
 
+/* Of a format of logs without objects of its own. */
+void pick_nothing(const struct json_node *object, const struct json_node **picks);
+bool know_nothing(const struct json_node *const *picks);
+void refuse_object(struct decoding *decoding, const struct json_node *const *picks);
+
+extern const struct format FORMAT_EXIM;
 extern const struct format FORMAT_HALON;
 extern const struct format FORMAT_KUMOMTA;
 extern const struct format FORMAT_MAILGUN;
+extern const struct format FORMAT_MOMENTUM;
 extern const struct format FORMAT_NATIVE;
+extern const struct format FORMAT_POSTFIX;
+extern const struct format FORMAT_POWERMTA;
 extern const struct format FORMAT_SENDGRID;
 extern const struct format FORMAT_SES;
 extern const struct format FORMAT_SPARKPOST;
@@ -54,12 +66,31 @@ void decoding_event_each(struct decoding *decoding,
 /* Of the envelope around the object (Amazon SNS): the id of the message. SPAN_NONE if there is none. */
 struct span decoding_envelope_id(const struct decoding *decoding);
 
+/* When a line was written, about: the envelope's time, else the source's. 0: unknown. */
+int64_t decoding_about_ms(const struct decoding *decoding);
+
+/* The envelope's time, 0 if there is none: for lines without. */
+int64_t decoding_envelope_ms(const struct decoding *decoding);
+
+enum { COLUMNS_MAX = 256 };
+
+/* Of tables with a line of headings: which pick each column is, as the format left it there. */
+struct columns {
+    uint16_t count; /* 0: no headings yet */
+    uint8_t picks[COLUMNS_MAX];
+};
+
+struct columns *decoding_columns(struct decoding *decoding);
+
 /* A reply in one string, taken apart (classify/reply.h), into *out; an enhanced code that stands elsewhere (a field of its
  * own, `5.1.1` and maybe words behind it, or SPAN_NONE) is taken where the reply has none. Borrowed until the next call. */
 void decoding_reply(struct decoding *decoding,
                     struct span text,
                     struct span enhanced,
                     struct reply *out);
+
+/* Memory until the object or line ends; NULL if there is no more. */
+char *decoding_memory(struct decoding *decoding, size_t size);
 
 /* Both with `between` between them; SPAN_NONE if one is missing or there is no room. Borrowed until the object ends. */
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b);
@@ -118,6 +149,12 @@ struct span text_in_brackets(struct span text);
 
 /* Without regard to the case of A to Z. */
 bool text_contains(struct span text, const char *words);
+
+/* What an MTA of Momentum's kind means by a kind, a class of bounces and a text: refines kind and origin. */
+void momentum_judge(struct event *event);
+
+/* `mx1.example.com (192.0.2.25)`, `mx1.example.com[192.0.2.25]:25`, `mx1.example.com.`: the name. */
+struct span text_host(struct span text);
 
 /* Words in which an MTA or its service says that the other side was not found or not reached. */
 bool text_is_unreached(struct span text);

@@ -275,6 +275,8 @@ bool text_is_unreached(struct span text)
         "mx record",
         "no valid hosts",
         "no a record",
+        "unrouteable",
+        "host lookup",
         "unable to resolve",
         "could not resolve",
         "failed to resolve",
@@ -285,4 +287,40 @@ bool text_is_unreached(struct span text)
         }
     }
     return false;
+}
+
+struct span text_host(struct span text)
+{
+    size_t size = 0;
+    text = span_trim(text);
+    while (size < text.size && text.data[size] != ' ' && text.data[size] != '[' &&
+           text.data[size] != '(') {
+        size++;
+    }
+    if (size > 1 && text.data[size - 1] == '.') {
+        size--;
+    }
+    return size == 0 ? SPAN_NONE : (struct span){text.data, size};
+}
+
+/* --- formats of logs ----------------------------------------------------------------------------
+ */
+
+void pick_nothing(const struct json_node *object, const struct json_node **picks)
+{
+    (void)object;
+    memset(picks, 0, PICKS_MAX * sizeof(*picks));
+}
+
+bool know_nothing(const struct json_node *const *picks)
+{
+    (void)picks;
+    return false;
+}
+
+void refuse_object(struct decoding *decoding, const struct json_node *const *picks)
+{
+    (void)picks;
+    decoding_fault(decoding,
+                   "a JSON object without a line of a log in message, msg, MESSAGE or log");
 }

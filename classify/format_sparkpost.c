@@ -94,51 +94,6 @@ static bool knows(const struct json_node *const *picks)
     return picks[MSYS] != NULL || picks[TYPE] != NULL;
 }
 
-/* A class that is no failure of delivery: auto-reply, subscribe, challenge and response. */
-static bool is_no_bounce(struct span class_)
-{
-    return span_equal(class_, SPAN("60")) || span_equal(class_, SPAN("80")) ||
-           span_equal(class_, SPAN("100"));
-}
-
-static bool is_bounce(enum kind kind)
-{
-    return kind == KIND_BOUNCED || kind == KIND_LATE_BOUNCE;
-}
-
-static enum kind refine_kind(enum kind kind, struct span class_, bool is_unreached)
-{
-    if (!is_bounce(kind)) {
-        return kind;
-    }
-    if (is_no_bounce(class_)) {
-        return KIND_IGNORED;
-    }
-    if (span_equal(class_, SPAN("90"))) {
-        return KIND_UNSUBSCRIBE;
-    }
-    if (kind == KIND_LATE_BOUNCE) {
-        return kind;
-    }
-    if (span_equal(class_, SPAN("25"))) {
-        return KIND_ADMIN;
-    }
-    return span_equal(class_, SPAN("24")) || is_unreached ? KIND_EXPIRED : kind;
-}
-
-/* Momentum marks with [internal] what no server said. */
-static void judge(struct event *event)
-{
-    const bool is_internal = text_contains(event->reply.text, "[internal]");
-    const bool is_unreached = is_internal && text_is_unreached(event->reply.text);
-    event->kind = refine_kind(event->kind, event->native_class, is_unreached);
-    if (event->kind == KIND_DROPPED || event->kind == KIND_ADMIN || event->kind == KIND_RECEIVED ||
-        (is_internal && !is_unreached && event->kind != KIND_LATE_BOUNCE &&
-         event->kind != KIND_UNSUBSCRIBE)) {
-        event->origin = ORIGIN_LOCAL;
-    }
-}
-
 static struct span first_of(const struct json_node *a, const struct json_node *b)
 {
     const struct span text = field_text(a);
@@ -191,7 +146,7 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     if (event.kind == KIND_COMPLAINT && event.native_class.size > 0) {
         event.kind = feedback_kind(event.native_class);
     }
-    judge(&event);
+    momentum_judge(&event);
     decoding_event_checked(decoding, &event);
 }
 

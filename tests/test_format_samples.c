@@ -56,6 +56,10 @@ static void assert_same_fields(const struct json_node *expected, const struct js
 {
     size_t count = 0;
     size_t actual_count = 0;
+    if (span_equal(find(expected, SPAN("kind"))->text, SPAN("ignored"))) {
+        assert_true(span_equal(find(actual, SPAN("kind"))->text, SPAN("ignored")));
+        return; /* of those the samples tell what happens to be known */
+    }
     for (const struct json_node *n = json_first(expected); n != json_end(expected);
          n = json_next(n)) {
         if (is_for_people(n->key)) {
@@ -70,11 +74,10 @@ static void assert_same_fields(const struct json_node *expected, const struct js
         }
         count++;
     }
-    const bool is_ignored = span_equal(find(expected, SPAN("kind"))->text, SPAN("ignored"));
     for (const struct json_node *n = json_first(actual); n != json_end(actual); n = json_next(n)) {
         actual_count++;
     }
-    assert_true(actual_count == count || is_ignored); /* of those the samples tell what matters */
+    assert_int_equal(actual_count, count);
 }
 
 static void assert_file_as_expected(const char *format, const char *name)
@@ -120,6 +123,12 @@ static const struct {
     {"mailgun", "mailgun.ndjson"},
     {"halon", "halon-delivery.ndjson"},
     {"halon", "halon-postmastery.ndjson"},
+    {"powermta", "powermta.csv"},
+    {"powermta", "powermta-fbl.csv"},
+    {"postfix", "postfix.log"},
+    {"postfix", "postfix-shippers.ndjson"},
+    {"exim", "exim-mainlog.log"},
+    {"momentum", "momentum-bouncelog.txt"},
 };
 
 static void every_sample_is_decoded_as_expected(void **state)

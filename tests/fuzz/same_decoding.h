@@ -70,7 +70,8 @@ static inline void tell(struct decoder *decoder,
 {
     const struct decode_sink sink = {told, tell_event, tell_fault};
     told->out = writer_init(told->memory, sizeof(told->memory));
-    decode(decoder, format, record, &sink);
+    const struct decode_source source = {format, INT64_C(1795341600000), false};
+    decode(decoder, &source, record, &sink);
 }
 
 static inline bool same_node(const struct json_node *a, const struct json_node *b)
