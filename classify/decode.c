@@ -21,9 +21,9 @@
 #include "classify/reply.h"
 
 static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,  &FORMAT_NATIVE,    &FORMAT_POWERMTA, &FORMAT_POSTFIX,
-    &FORMAT_EXIM,     &FORMAT_SPARKPOST, &FORMAT_MOMENTUM, &FORMAT_SES,
-    &FORMAT_SENDGRID, &FORMAT_MAILGUN,   &FORMAT_HALON,
+    &FORMAT_KUMOMTA,   &FORMAT_NATIVE,   &FORMAT_POWERMTA, &FORMAT_POSTFIX,  &FORMAT_EXIM,
+    &FORMAT_SPARKPOST, &FORMAT_MOMENTUM, &FORMAT_SES,      &FORMAT_SENDGRID, &FORMAT_MAILGUN,
+    &FORMAT_HALON,     &FORMAT_DSN,      &FORMAT_ARF,
 };
 
 enum {
@@ -79,6 +79,11 @@ const struct format *format_find(struct span name)
 const char *format_name(const struct format *format)
 {
     return format->name;
+}
+
+bool format_is_of_mails(const struct format *format)
+{
+    return format->mail != NULL;
 }
 
 const struct format *format_at(size_t i)
@@ -212,6 +217,44 @@ char *decoding_memory(struct decoding *decoding, size_t size)
     return memory;
 }
 
+void decoding_release(struct decoding *decoding)
+{
+    decoding->joined = 0;
+}
+
+static int base64_value(char c)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(DIGITS, c);
+    return at == NULL ? -1 : (int)(at - DIGITS);
+}
+
+const struct json_node *decoding_read_base64_json(struct decoding *decoding, struct span text)
+{
+    char *memory = decoding_memory(decoding, text.size);
+    struct writer out = writer_init(memory, memory == NULL ? 0 : text.size);
+    uint32_t bits = 0;
+    int count = 0;
+    for (size_t i = 0; i < text.size && text.data[i] != '='; i++) {
+        const int value = base64_value(text.data[i]);
+        if (value < 0) {
+            continue;
+        }
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            put_u8(&out, (uint8_t)(bits >> count));
+        }
+    }
+    struct json_fault fault;
+    struct span loaded;
+    return out.overflowed || out.size == 0 ||
+                   json_load(decoding->decoder->inner_reader, writer_span(&out), &loaded) != OK
+               ? NULL
+               : json_read(decoding->decoder->inner_reader, loaded, &fault);
+}
+
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b)
 {
     const size_t size = a.size + 1 + b.size;
@@ -256,10 +299,21 @@ static void decode_inner_root(struct decoding *inner, const struct json_node *ro
     }
 }
 
-static void decode_text_line(struct decoding *decoding, struct span line)
+/* A line, or a mail: what is no JSON. */
+static void decode_text(struct decoding *decoding, struct span text)
 {
     decoding->joined = 0;
-    decoding->format->line(decoding, line);
+    if (decoding->format->mail != NULL) {
+        decoding->format->mail(decoding, text);
+    } else {
+        decoding->format->line(decoding, text);
+    }
+}
+
+static bool is_text(const struct format *format, struct span record)
+{
+    const bool may_be = format->line != NULL || format->mail != NULL;
+    return may_be && record.size > 0 && record.data[0] != '{' && record.data[0] != '[';
 }
 
 static void decode_inner(struct decoding *decoding,
@@ -274,8 +328,8 @@ static void decode_inner(struct decoding *decoding,
     inner.envelope_id = envelope_id;
     inner.envelope_ms = envelope_ms;
     inner.shape = 0;
-    if (inner.format->line != NULL && text.size > 0 && text.data[0] != '{') {
-        decode_text_line(&inner, text);
+    if (is_text(inner.format, text)) {
+        decode_text(&inner, text);
         return;
     }
     if (json_load(decoding->decoder->inner_reader, text, &loaded) != OK) {
@@ -485,9 +539,9 @@ static void decode_lines(struct decoding *decoding)
         if (line.size == 0) {
             continue;
         }
-        if (decoding->format->line != NULL && line.data[0] != '{') {
+        if (is_text(decoding->format, line)) {
             decoding->part = line;
-            decode_text_line(decoding, line);
+            decode_text(decoding, line);
         } else {
             decode_line(decoding, line);
         }
@@ -645,7 +699,10 @@ static bool decode_known(struct decoding *decoding, struct span record)
 static void decode_loaded(struct decoding *decoding)
 {
     const struct span record = trim_record(decoding->record);
-    if (decoding->format->line != NULL && record.data[0] != '{' && record.data[0] != '[') {
+    if (is_text(decoding->format, record) && decoding->format->mail != NULL) {
+        decoding->part = record;
+        decode_text(decoding, record);
+    } else if (is_text(decoding->format, record)) {
         decode_lines(decoding);
     } else if (record.data[0] == '[') {
         decode_array(decoding, record);

@@ -55,6 +55,8 @@ struct decode_sink {
 /* NULL if there is no such format. `name` as in the configuration: kumomta, native. */
 const struct format *format_find(struct span name);
 const char *format_name(const struct format *format);
+/* Then a file is one record. */
+bool format_is_of_mails(const struct format *format);
 /* The i-th format, NULL behind the last: for messages that list them. */
 const struct format *format_at(size_t i);
 

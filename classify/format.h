@@ -29,13 +29,17 @@ struct format {
     void (*object)(struct decoding *decoding, const struct json_node *const *picks);
     /* Without blanks around it, not empty. NULL: it is no format of lines. */
     void (*line)(struct decoding *decoding, struct span line);
+    /* A whole record. NULL: it is no format of mails. */
+    void (*mail)(struct decoding *decoding, struct span record);
 };
 
-/* Of a format of logs without objects of its own. */
+/* Of a format of logs or mails without objects of its own. */
 void pick_nothing(const struct json_node *object, const struct json_node **picks);
 bool know_nothing(const struct json_node *const *picks);
 void refuse_object(struct decoding *decoding, const struct json_node *const *picks);
 
+extern const struct format FORMAT_ARF;
+extern const struct format FORMAT_DSN;
 extern const struct format FORMAT_EXIM;
 extern const struct format FORMAT_HALON;
 extern const struct format FORMAT_KUMOMTA;
@@ -91,6 +95,12 @@ void decoding_reply(struct decoding *decoding,
 
 /* Memory until the object or line ends; NULL if there is no more. */
 char *decoding_memory(struct decoding *decoding, size_t size);
+
+/* All of it is free again: for one event after the other of a record of many. */
+void decoding_release(struct decoding *decoding);
+
+/* A JSON value in base64, blanks and line breaks among it; NULL if it is none. Borrowed until the next call. */
+const struct json_node *decoding_read_base64_json(struct decoding *decoding, struct span text);
 
 /* Both with `between` between them; SPAN_NONE if one is missing or there is no room. Borrowed until the object ends. */
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b);
