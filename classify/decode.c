@@ -20,10 +20,13 @@
 #include "classify/format.h"
 #include "classify/reply.h"
 
+const struct format FORMAT_AUTO = {.name = "auto"};
+
+/* `auto` asks them in this order. */
 static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,   &FORMAT_NATIVE,   &FORMAT_POWERMTA, &FORMAT_POSTFIX,  &FORMAT_EXIM,
-    &FORMAT_SPARKPOST, &FORMAT_MOMENTUM, &FORMAT_SES,      &FORMAT_SENDGRID, &FORMAT_MAILGUN,
-    &FORMAT_HALON,     &FORMAT_DSN,      &FORMAT_ARF,
+    &FORMAT_KUMOMTA,  &FORMAT_POWERMTA, &FORMAT_POSTFIX,  &FORMAT_EXIM,    &FORMAT_SPARKPOST,
+    &FORMAT_MOMENTUM, &FORMAT_SES,      &FORMAT_SENDGRID, &FORMAT_MAILGUN, &FORMAT_HALON,
+    &FORMAT_ARF,      &FORMAT_DSN,      &FORMAT_NATIVE,   &FORMAT_AUTO,
 };
 
 enum {
@@ -34,7 +37,8 @@ enum {
 /* What a format picked of a known shape. */
 struct picked {
     uint64_t shape; /* 0: none */
-    const struct format *format;
+    const struct format *asked;
+    const struct format *format; /* the same, or what `auto` found; NULL: nothing */
     const struct json_node *nodes[PICKS_MAX];
 };
 
@@ -45,12 +49,14 @@ struct decoder {
     char reply[DECODE_TEXT_MAX];
     char joined[JOINED_SIZE_MAX];
     struct columns columns;
+    const struct format *text_format; /* that `auto` found in the record before; NULL: none */
     struct picked picked[JSON_SHAPES_MAX];
 };
 
 struct decoding {
     struct decoder *decoder;
-    const struct format *format;
+    const struct format *asked;
+    const struct format *format; /* of the object or text in hand: the same, or what `auto` found */
     int64_t now_ms;
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
@@ -81,9 +87,39 @@ const char *format_name(const struct format *format)
     return format->name;
 }
 
-bool format_is_of_mails(const struct format *format)
+bool format_wants_whole(const struct format *format, struct span beginning)
 {
-    return format->mail != NULL;
+    const struct span text = span_trim(beginning);
+    return (text.size > 0 && text.data[0] == '[') || format->mail != NULL ||
+           (format == &FORMAT_AUTO &&
+            (FORMAT_ARF.is_like_text(text) || FORMAT_DSN.is_like_text(text)));
+}
+
+static const struct format *format_of_object(const struct format *asked,
+                                             const struct json_node *object)
+{
+    if (asked != &FORMAT_AUTO) {
+        return asked;
+    }
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (FORMATS[i]->is_like_object != NULL && FORMATS[i]->is_like_object(object)) {
+            return FORMATS[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct format *format_of_text(const struct format *asked, struct span text)
+{
+    if (asked != &FORMAT_AUTO) {
+        return asked->line != NULL || asked->mail != NULL ? asked : NULL;
+    }
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (FORMATS[i]->is_like_text != NULL && FORMATS[i]->is_like_text(text)) {
+            return FORMATS[i];
+        }
+    }
+    return NULL;
 }
 
 const struct format *format_at(size_t i)
@@ -299,7 +335,12 @@ static void decode_inner_root(struct decoding *inner, const struct json_node *ro
     }
 }
 
-/* A line, or a mail: what is no JSON. */
+static bool is_json(struct span text)
+{
+    return text.size == 0 || text.data[0] == '{' || text.data[0] == '[';
+}
+
+/* A line, or a mail. */
 static void decode_text(struct decoding *decoding, struct span text)
 {
     decoding->joined = 0;
@@ -308,12 +349,6 @@ static void decode_text(struct decoding *decoding, struct span text)
     } else {
         decoding->format->line(decoding, text);
     }
-}
-
-static bool is_text(const struct format *format, struct span record)
-{
-    const bool may_be = format->line != NULL || format->mail != NULL;
-    return may_be && record.size > 0 && record.data[0] != '{' && record.data[0] != '[';
 }
 
 static void decode_inner(struct decoding *decoding,
@@ -328,7 +363,9 @@ static void decode_inner(struct decoding *decoding,
     inner.envelope_id = envelope_id;
     inner.envelope_ms = envelope_ms;
     inner.shape = 0;
-    if (is_text(inner.format, text)) {
+    const struct format *text_format = is_json(text) ? NULL : format_of_text(inner.asked, text);
+    if (text_format != NULL) {
+        inner.format = text_format;
         decode_text(&inner, text);
         return;
     }
@@ -408,25 +445,37 @@ static bool decode_envelope(struct decoding *decoding, const struct json_node *o
     return shipped != NULL;
 }
 
+/* `format`: NULL if `auto` knows none that writes such objects. */
 static void decode_picks(struct decoding *decoding,
+                         const struct format *format,
                          const struct json_node *object,
                          const struct json_node *const *picks)
 {
     decoding->joined = 0;
-    if (decoding->format->knows(picks) || !decode_envelope(decoding, object)) {
-        decoding->format->object(decoding, picks);
+    decoding->format = format;
+    if ((format == NULL || !format->knows(picks)) && decode_envelope(decoding, object)) {
+        return;
+    }
+    if (format == NULL) {
+        decoding_fault(decoding,
+                       "no event of a format that is known: say which format the topic has");
+    } else {
+        format->object(decoding, picks);
     }
 }
 
 static void decode_picked(struct decoding *decoding, const struct json_node *object)
 {
     struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
-    if (picked->shape != decoding->shape || picked->format != decoding->format) {
-        decoding->format->pick(object, picked->nodes);
+    if (picked->shape != decoding->shape || picked->asked != decoding->asked) {
         picked->shape = decoding->shape;
-        picked->format = decoding->format;
+        picked->asked = decoding->asked;
+        picked->format = format_of_object(decoding->asked, object);
+        if (picked->format != NULL) {
+            picked->format->pick(object, picked->nodes);
+        }
     }
-    decode_picks(decoding, object, picked->nodes);
+    decode_picks(decoding, picked->format, object, picked->nodes);
 }
 
 static void decode_object(struct decoding *decoding, const struct json_node *object)
@@ -437,8 +486,11 @@ static void decode_object(struct decoding *decoding, const struct json_node *obj
         decode_picked(decoding, object);
     } else {
         const struct json_node *picks[PICKS_MAX];
-        decoding->format->pick(object, picks);
-        decode_picks(decoding, object, picks);
+        const struct format *format = format_of_object(decoding->asked, object);
+        if (format != NULL) {
+            format->pick(object, picks);
+        }
+        decode_picks(decoding, format, object, picks);
     }
 }
 
@@ -531,7 +583,8 @@ static void decode_single(struct decoding *decoding, struct span record)
     }
 }
 
-static void decode_lines(struct decoding *decoding)
+/* `text_format`: of lines that are no JSON; NULL: there should be none. */
+static void decode_lines(struct decoding *decoding, const struct format *text_format)
 {
     struct span text = decoding->record;
     for (decoding->part_index = 1; text.size > 0; decoding->part_index++) {
@@ -539,8 +592,9 @@ static void decode_lines(struct decoding *decoding)
         if (line.size == 0) {
             continue;
         }
-        if (is_text(decoding->format, line)) {
+        if (text_format != NULL && !is_json(line)) {
             decoding->part = line;
+            decoding->format = text_format;
             decode_text(decoding, line);
         } else {
             decode_line(decoding, line);
@@ -565,7 +619,7 @@ static bool is_ndjson(struct decoding *decoding, struct span record)
 static void decode_objects(struct decoding *decoding, struct span record)
 {
     if (is_ndjson(decoding, record)) {
-        decode_lines(decoding);
+        decode_lines(decoding, format_of_text(decoding->asked, record));
     } else {
         decode_single(decoding, record);
     }
@@ -696,15 +750,35 @@ static bool decode_known(struct decoding *decoding, struct span record)
     return true;
 }
 
+/* A log or a mail; false if it is of no such format. */
+static bool decode_texts(struct decoding *decoding, struct span record)
+{
+    struct decoder *decoder = decoding->decoder;
+    const struct format *format = format_of_text(decoding->asked, record);
+    if (format == NULL) {
+        format = decoder->text_format; /* of the piece of the file before */
+    }
+    decoder->text_format = format;
+    if (format == NULL) {
+        return false;
+    }
+    if (format->mail != NULL) {
+        decoding->part = record;
+        decoding->format = format;
+        decode_text(decoding, record);
+    } else {
+        decode_lines(decoding, format);
+    }
+    return true;
+}
+
 static void decode_loaded(struct decoding *decoding)
 {
     const struct span record = trim_record(decoding->record);
-    if (is_text(decoding->format, record) && decoding->format->mail != NULL) {
-        decoding->part = record;
-        decode_text(decoding, record);
-    } else if (is_text(decoding->format, record)) {
-        decode_lines(decoding);
-    } else if (record.data[0] == '[') {
+    if (!is_json(record) && decode_texts(decoding, record)) {
+        return;
+    }
+    if (record.data[0] == '[') {
         decode_array(decoding, record);
     } else {
         decode_objects(decoding, record);
@@ -718,6 +792,7 @@ void decode(struct decoder *decoder,
 {
     struct decoding decoding = {
         .decoder = decoder,
+        .asked = source->format,
         .format = source->format,
         .now_ms = source->now_ms,
         .sink = sink,
@@ -728,6 +803,7 @@ void decode(struct decoder *decoder,
     const struct span record = trim_record(payload);
     if (!source->continues) {
         decoder->columns.count = 0;
+        decoder->text_format = NULL;
     }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");

@@ -55,8 +55,8 @@ struct decode_sink {
 /* NULL if there is no such format. `name` as in the configuration: kumomta, native. */
 const struct format *format_find(struct span name);
 const char *format_name(const struct format *format);
-/* Then a file is one record. */
-bool format_is_of_mails(const struct format *format);
+/* Is a file that begins so one record, and not one a line? An array, a mail. */
+bool format_wants_whole(const struct format *format, struct span beginning);
 /* The i-th format, NULL behind the last: for messages that list them. */
 const struct format *format_at(size_t i);
 

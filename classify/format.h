@@ -31,6 +31,10 @@ struct format {
     void (*line)(struct decoding *decoding, struct span line);
     /* A whole record. NULL: it is no format of mails. */
     void (*mail)(struct decoding *decoding, struct span record);
+    /* For `auto`: is it of this format and of no other? By keys and kinds alone; may be NULL. */
+    bool (*is_like_object)(const struct json_node *object);
+    /* The same of a record, or the text in an envelope, that is no JSON; may be NULL. */
+    bool (*is_like_text)(struct span text);
 };
 
 /* Of a format of logs or mails without objects of its own. */
@@ -39,6 +43,7 @@ bool know_nothing(const struct json_node *const *picks);
 void refuse_object(struct decoding *decoding, const struct json_node *const *picks);
 
 extern const struct format FORMAT_ARF;
+extern const struct format FORMAT_AUTO; /* decode.c finds out */
 extern const struct format FORMAT_DSN;
 extern const struct format FORMAT_EXIM;
 extern const struct format FORMAT_HALON;
@@ -118,6 +123,8 @@ void field_pick(const struct json_node *object,
 /* One member; the same rules. */
 const struct json_node *field_find(const struct json_node *object, const char *key);
 
+bool field_has(const struct json_node *object, const char *key);
+
 /* The same by paths: `mail.tags.tenant` is the tenant of the tags of the mail. */
 void field_pick_paths(const struct json_node *object,
                       const char *const *paths,
@@ -165,6 +172,9 @@ void momentum_judge(struct event *event);
 
 /* `mx1.example.com (192.0.2.25)`, `mx1.example.com[192.0.2.25]:25`, `mx1.example.com.`: the name. */
 struct span text_host(struct span text);
+
+/* Exactly as they stand. */
+bool text_holds(struct span text, const char *words);
 
 /* Words in which an MTA or its service says that the other side was not found or not reached. */
 bool text_is_unreached(struct span text);

@@ -154,10 +154,16 @@ static void decode_mail(struct decoding *decoding, struct span record)
     decoding_mail(decoding, record, REPORT_FEEDBACK, decode_report);
 }
 
+static bool is_like_text(struct span text)
+{
+    return mail_has_head(text) && text_contains(text, "message/feedback-report");
+}
+
 const struct format FORMAT_ARF = {
     .name = "arf",
     .pick = pick_nothing,
     .knows = know_nothing,
     .object = refuse_object,
     .mail = decode_mail,
+    .is_like_text = is_like_text,
 };

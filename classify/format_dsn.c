@@ -183,10 +183,18 @@ static void decode_mail(struct decoding *decoding, struct span record)
     decoding_mail(decoding, record, REPORT_DELIVERY, decode_report);
 }
 
+/* Every other mail too: it is ignored. */
+static bool is_like_text(struct span text)
+{
+    return mail_has_head(text) &&
+           (text_contains(text, "\ncontent-type:") || text_contains(text, "\nmime-version:"));
+}
+
 const struct format FORMAT_DSN = {
     .name = "dsn",
     .pick = pick_nothing,
     .knows = know_nothing,
     .object = refuse_object,
     .mail = decode_mail,
+    .is_like_text = is_like_text,
 };

@@ -243,10 +243,27 @@ static void decode_line(struct decoding *decoding, struct span line)
     }
 }
 
+/* `1vMabf-000000001Ad-0004 ** ` in any of the first lines, or the words of a queue runner. */
+static bool is_like_text(struct span text)
+{
+    static const char *const FLAGS[] = {" <= ", " => ", " -> ", " >> ",
+                                        " == ", " ** ", " *> ", " Completed"};
+    for (size_t i = 0; i < sizeof(FLAGS) / sizeof(FLAGS[0]); i++) {
+        const size_t at = find(text, span_of(FLAGS[i]));
+        const char *before = at == text.size ? NULL : memrchr(text.data, ' ', at);
+        if (before != NULL &&
+            is_message_id((struct span){before + 1, (size_t)(text.data + at - before) - 1})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct format FORMAT_EXIM = {
     .name = "exim",
     .pick = pick_nothing,
     .knows = know_nothing,
     .object = refuse_object,
     .line = decode_line,
+    .is_like_text = is_like_text,
 };

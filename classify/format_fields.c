@@ -67,6 +67,11 @@ const struct json_node *field_find(const struct json_node *object, const char *k
     return found;
 }
 
+bool field_has(const struct json_node *object, const char *key)
+{
+    return field_find(object, key) != NULL;
+}
+
 static const struct json_node *find_path(const struct json_node *node, const char *path)
 {
     struct span rest = span_of(path);
@@ -245,6 +250,11 @@ bool text_contains(struct span text, const char *words)
         }
     }
     return false;
+}
+
+bool text_holds(struct span text, const char *words)
+{
+    return text.size > 0 && memmem(text.data, text.size, words, strlen(words)) != NULL;
 }
 
 bool text_is_unreached(struct span text)

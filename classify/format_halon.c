@@ -284,5 +284,18 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     }
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return (field_has(object, "action") && field_has(object, "message")) ||
+           (field_has(object, "status") &&
+            (field_has(object, "ts_attempt") || field_has(object, "recipient_localpart"))) ||
+           field_has(object, "feedback-type");
+}
+
 const struct format FORMAT_HALON = {
-    .name = "halon", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "halon",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

@@ -384,5 +384,18 @@ static bool knows(const struct json_node *const *picks)
     return picks[FIELD_TYPE] != NULL;
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "type") &&
+           (field_has(object, "queue") || field_has(object, "site") ||
+            field_has(object, "peer_address") || field_has(object, "nodeid") ||
+            field_has(object, "reception_protocol") || field_has(object, "feedback_report"));
+}
+
 const struct format FORMAT_KUMOMTA = {
-    .name = "kumomta", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "kumomta",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

@@ -174,5 +174,18 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "event-data") ||
+           (field_has(object, "event") && !field_has(object, "email") &&
+            (field_has(object, "log-level") || field_has(object, "message") ||
+             field_has(object, "delivery-status") || field_has(object, "user-variables")));
+}
+
 const struct format FORMAT_MAILGUN = {
-    .name = "mailgun", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "mailgun",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

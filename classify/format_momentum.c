@@ -132,10 +132,20 @@ static void decode_line(struct decoding *decoding, struct span line)
     decoding_event_checked(decoding, &event);
 }
 
+/* Ten digits and an @. */
+static bool is_like_text(struct span text)
+{
+    uint64_t seconds;
+    const char *at = text.size == 0 ? NULL : memchr(text.data, '@', text.size);
+    return at != NULL && at - text.data == 10 &&
+           span_to_u64((struct span){text.data, (size_t)(at - text.data)}, &seconds);
+}
+
 const struct format FORMAT_MOMENTUM = {
     .name = "momentum",
     .pick = pick_nothing,
     .knows = know_nothing,
     .object = refuse_object,
     .line = decode_line,
+    .is_like_text = is_like_text,
 };

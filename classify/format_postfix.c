@@ -169,10 +169,17 @@ static void decode_line(struct decoding *decoding, struct span line)
     }
 }
 
+static bool is_like_text(struct span text)
+{
+    return text_holds(text, "postfix/") ||
+           (text_holds(text, ": to=<") && text_holds(text, " status="));
+}
+
 const struct format FORMAT_POSTFIX = {
     .name = "postfix",
     .pick = pick_nothing,
     .knows = know_nothing,
     .object = refuse_object,
     .line = decode_line,
+    .is_like_text = is_like_text,
 };

@@ -316,10 +316,22 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decode_record(decoding, picks);
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "type") && field_has(object, "timeLogged");
+}
+
+static bool is_like_text(struct span text)
+{
+    return is_headings(text);
+}
+
 const struct format FORMAT_POWERMTA = {
     .name = "powermta",
     .pick = pick,
     .knows = knows,
     .object = decode_object,
     .line = decode_line,
+    .is_like_object = is_like_object,
+    .is_like_text = is_like_text,
 };

@@ -159,5 +159,16 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "event") &&
+           (field_has(object, "sg_event_id") || field_has(object, "email"));
+}
+
 const struct format FORMAT_SENDGRID = {
-    .name = "sendgrid", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "sendgrid",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

@@ -299,5 +299,16 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     }
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return (field_has(object, "eventType") || field_has(object, "notificationType")) &&
+           (field_has(object, "mail") || field_has(object, "message"));
+}
+
 const struct format FORMAT_SES = {
-    .name = "ses", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "ses",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

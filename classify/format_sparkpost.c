@@ -150,5 +150,17 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "msys") ||
+           (field_has(object, "type") && field_has(object, "event_id") &&
+            field_has(object, "rcpt_to"));
+}
+
 const struct format FORMAT_SPARKPOST = {
-    .name = "sparkpost", .pick = pick, .knows = knows, .object = decode_object};
+    .name = "sparkpost",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

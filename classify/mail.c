@@ -111,7 +111,7 @@ static void look_into(struct mail *mail, GMimeObject *part, int depth)
  */
 
 /* `Name:` at the start, or the line that mbox puts there. GMime takes anything for a mail. */
-static bool has_head(struct span bytes)
+bool mail_has_head(struct span bytes)
 {
     if (span_starts(bytes, SPAN("From "))) {
         return true;
@@ -128,7 +128,7 @@ enum err mail_read(struct span bytes, struct mail **out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, begin_gmime);
-    if (!has_head(bytes)) {
+    if (!mail_has_head(bytes)) {
         return ERR_BAD_FORMAT;
     }
     struct mail *mail = calloc(1, sizeof(*mail));

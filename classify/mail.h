@@ -21,6 +21,9 @@ enum report { REPORT_NONE, REPORT_DELIVERY, REPORT_FEEDBACK };
 
 struct mail;
 
+/* Does it begin like a mail: with the name of a header field? */
+bool mail_has_head(struct span bytes);
+
 /* ERR_BAD_FORMAT: it is no mail (it does not begin with a head). ERR_NO_MEMORY. */
 MUST_USE enum err mail_read(struct span bytes, struct mail **out);
 void mail_destroy(struct mail **mail);

@@ -129,6 +129,15 @@ static const struct {
     {"postfix", "postfix-shippers.ndjson"},
     {"exim", "exim-mainlog.log"},
     {"momentum", "momentum-bouncelog.txt"},
+    {"dsn", "dsn/delayed-sendmail.eml"},
+    {"dsn", "dsn/delivered-relayed.eml"},
+    {"dsn", "dsn/failed-multi.eml"},
+    {"dsn", "dsn/failed-postfix.eml"},
+    {"dsn", "dsn/failed-unknown-type.eml"},
+    {"arf", "arf/abuse-full.eml"},
+    {"arf", "arf/abuse-redacted.eml"},
+    {"arf", "arf/auth-failure.eml"},
+    {"arf", "arf/not-spam.eml"},
 };
 
 static void every_sample_is_decoded_as_expected(void **state)
@@ -137,6 +146,15 @@ static void every_sample_is_decoded_as_expected(void **state)
     for (size_t i = 0; i < sizeof(SAMPLES) / sizeof(SAMPLES[0]); i++) {
         print_message("%s\n", SAMPLES[i].file);
         assert_file_as_expected(SAMPLES[i].format, SAMPLES[i].file);
+    }
+}
+
+static void auto_finds_the_format_of_every_sample(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(SAMPLES) / sizeof(SAMPLES[0]); i++) {
+        print_message("%s\n", SAMPLES[i].file);
+        assert_file_as_expected("auto", SAMPLES[i].file);
     }
 }
 
@@ -169,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sample_is_decoded_as_expected),
+        cmocka_unit_test(auto_finds_the_format_of_every_sample),
         cmocka_unit_test(every_truncation_and_every_changed_byte_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,9 +16,10 @@
 #include "tests/fuzz/same_decoding.h"
 
 enum {
-    CASES = 4000,
+    CASES = 2500,
+    FORMATS = 14,
     SAMPLES_MAX = 256,
-    FILES_MAX = 16,
+    FILES_MAX = 32,
     FILE_SIZE_MAX = 64 * 1024,
     RECORD_SIZE_MAX = 4096,
     SEED = 20261125,
@@ -58,9 +59,8 @@ static struct span element(const char *line, size_t size)
     return (struct span){text.data, text.size - has_comma};
 }
 
-static void add_samples_of_file(const char *format_name, const char *name)
+static struct span read_sample_file(const char *name)
 {
-    const struct format *format = format_find(span_of(format_name));
     static char memory[FILES_MAX][FILE_SIZE_MAX];
     static size_t used;
     char path[512];
@@ -71,14 +71,26 @@ static void add_samples_of_file(const char *format_name, const char *name)
     char *text = memory[used++];
     const size_t size = fread(text, 1, FILE_SIZE_MAX, file);
     (void)fclose(file);
+    return (struct span){text, size};
+}
+
+static void add_whole_file(const char *format, const char *name)
+{
+    add_sample(format_find(span_of(format)), read_sample_file(name));
+}
+
+static void add_samples_of_file(const char *format_name, const char *name)
+{
+    const struct format *format = format_find(span_of(format_name));
+    const struct span text = read_sample_file(name);
     size_t start = 0;
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\n') {
-            add_sample(format, element(text + start, i - start));
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\n') {
+            add_sample(format, element(text.data + start, i - start));
             start = i + 1;
         }
     }
-    add_sample(format, element(text + start, size - start));
+    add_sample(format, element(text.data + start, text.size - start));
 }
 
 static int setup(void **state)
@@ -98,6 +110,22 @@ static int setup(void **state)
     add_samples_of_file("mailgun", "mailgun.ndjson");
     add_samples_of_file("halon", "halon-delivery.ndjson");
     add_samples_of_file("halon", "halon-postmastery.ndjson");
+    add_samples_of_file("postfix", "postfix.log");
+    add_samples_of_file("postfix", "postfix-shippers.ndjson");
+    add_samples_of_file("exim", "exim-mainlog.log");
+    add_samples_of_file("momentum", "momentum-bouncelog.txt");
+    add_whole_file("powermta", "powermta.csv");
+    add_whole_file("powermta", "powermta-fbl.csv");
+    add_whole_file("dsn", "dsn/failed-multi.eml");
+    add_whole_file("dsn", "dsn/failed-postfix.eml");
+    add_whole_file("arf", "arf/abuse-full.eml");
+    add_whole_file("arf", "arf/abuse-redacted.eml");
+    add_whole_file("auto", "postfix.log");
+    add_whole_file("auto", "powermta.csv");
+    add_whole_file("auto", "dsn/failed-multi.eml");
+    add_samples_of_file("auto", "ses-sns.ndjson");
+    add_samples_of_file("auto", "mailgun.ndjson");
+    add_samples_of_file("auto", "kumomta.ndjson");
     add_sample(format_at(0),
                SPAN("{\"type\":\"Bounce\",\"recipient\":\"a@b.example\",\"timestamp\":1,\"x\":-5,"
                     "\"y\":1.5,\"z\":[],\"\":{}}"));
@@ -231,7 +259,7 @@ static uint64_t decode_changed(const struct format *format)
         for (uint64_t changes = chance(4); changes > 0; changes--) {
             change(&record);
         }
-        const struct format *any = format_at(chance(2));
+        const struct format *any = format_at(chance(FORMATS));
         experience_bytes(&experience, chance(16) == 0 ? any : format,
                          (struct span){record.data, record.size});
     }
@@ -240,15 +268,27 @@ static uint64_t decode_changed(const struct format *format)
     return known;
 }
 
+static bool is_mostly_json(const struct format *format)
+{
+    size_t json = 0;
+    size_t all = 0;
+    for (size_t i = 0; i < sample_count; i++) {
+        all += samples[i].format == format;
+        json += samples[i].format == format && samples[i].text.data[0] == '{';
+    }
+    return 2 * json > all;
+}
+
 static void changed_records_are_decoded_as_if_they_were_the_first(void **state)
 {
     (void)state;
     print_message("seed %d\n", SEED);
+    assert_true(format_at(FORMATS - 1) != NULL && format_at(FORMATS) == NULL);
     for (size_t i = 0; format_at(i) != NULL; i++) {
         const uint64_t known = decode_changed(format_at(i));
         print_message("%s: %llu of %d were of a known shape\n", format_name(format_at(i)),
                       (unsigned long long)known, CASES);
-        assert_true(known > CASES / 8);
+        assert_true(known > CASES / 8 || !is_mostly_json(format_at(i)));
     }
 }
 

@@ -66,7 +66,7 @@ static enum err decode_file(struct decode_run *run,
     const struct decode_sink sink = {.context = run, .event = print_event, .fault = print_fault};
     struct source_file *file;
     struct span piece;
-    enum err err = source_file_open(run->path, format_is_of_mails(format), &file);
+    enum err err = source_file_open(run->path, format, &file);
     if (err != OK) {
         return err;
     }

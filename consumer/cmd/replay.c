@@ -145,7 +145,7 @@ static enum err replay_files(struct replay *replay,
 {
     for (int i = 0; i < count; i++) {
         struct source_file *file;
-        enum err err = source_file_open(paths[i], format_is_of_mails(format), &file);
+        enum err err = source_file_open(paths[i], format, &file);
         if (err != OK) {
             return err;
         }

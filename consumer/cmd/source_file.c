@@ -20,6 +20,7 @@ enum { READ_SIZE = 1024 * 1024, BUFFER_SIZE = DECODE_RECORD_SIZE_MAX + READ_SIZE
 
 struct source_file {
     const char *path;
+    const struct format *format;
     int fd;
     uint64_t size;
     uint64_t read;
@@ -32,7 +33,7 @@ struct source_file {
     bool at_end;
 };
 
-enum err source_file_open(const char *path, bool is_one_record, struct source_file **out)
+enum err source_file_open(const char *path, const struct format *format, struct source_file **out)
 {
     struct source_file *file = calloc(1, sizeof(*file));
     if (file == NULL) {
@@ -41,7 +42,7 @@ enum err source_file_open(const char *path, bool is_one_record, struct source_fi
     const bool is_stdin = strcmp(path, "-") == 0;
     file->path = is_stdin ? "standard input" : path;
     file->line = 1;
-    file->is_whole = is_one_record;
+    file->format = format;
     file->buffer = malloc(BUFFER_SIZE);
     file->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file->buffer == NULL || file->fd < 0) {
@@ -118,7 +119,7 @@ static void look_at_beginning(struct source_file *file)
     }
     if (text.size > 0) {
         file->is_begun = true;
-        file->is_whole = file->is_whole || text.data[0] == '[';
+        file->is_whole = format_wants_whole(file->format, text);
     }
 }
 

@@ -10,10 +10,13 @@
 
 #include "base/bytes.h"
 
+struct format;
 struct source_file;
 
 /* "-": standard input. ERR_IO: said on stderr. */
-MUST_USE enum err source_file_open(const char *path, bool is_one_record, struct source_file **out);
+MUST_USE enum err source_file_open(const char *path,
+                                   const struct format *format,
+                                   struct source_file **out);
 void source_file_close(struct source_file **file);
 
 /* The next piece, borrowed until the next call; *first_line is the number of its first line,
