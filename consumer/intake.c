@@ -218,5 +218,6 @@ void intake_record(struct intake *intake,
     intake->source = source;
     intake->sink = sink;
     intake->counts.records++;
-    decode(intake->decoder, source->format, payload, &decoded);
+    const struct decode_source from = {source->format, source->now_ms, source->continues};
+    decode(intake->decoder, &from, payload, &decoded);
 }

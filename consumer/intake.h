@@ -46,6 +46,8 @@ struct intake_source {
     bool commands;         /* operators may speak here */
     int64_t time_bound_ms; /* a later event time is replaced by clamp_ms; 0: no bound */
     int64_t clamp_ms;
+    int64_t now_ms;    /* about when the record was written (struct decode_source) */
+    bool continues;    /* likewise */
     struct span topic; /* for the evidence; SPAN_NONE: a file */
     int32_t partition;
     int64_t offset;

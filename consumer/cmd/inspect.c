@@ -12,6 +12,7 @@
 #include "classify/explain.h"
 #include "consumer/cmd/cmd.h"
 #include "consumer/cmd/source_file.h"
+#include "consumer/worker.h"
 
 enum {
     EVENT_LINE_SIZE = 64 * 1024 * 1024, /* an escaped record of the largest size */
@@ -65,7 +66,7 @@ static enum err decode_file(struct decode_run *run,
     const struct decode_sink sink = {.context = run, .event = print_event, .fault = print_fault};
     struct source_file *file;
     struct span piece;
-    enum err err = source_file_open(run->path, &file);
+    enum err err = source_file_open(run->path, format, &file);
     if (err != OK) {
         return err;
     }
@@ -74,7 +75,8 @@ static enum err decode_file(struct decode_run *run,
             run->faults++; /* said */
             continue;
         }
-        decode(decoder, format, piece, &sink);
+        const struct decode_source source = {format, wall_ms(), run->first_line > 1};
+        decode(decoder, &source, piece, &sink);
         fflush(stdout);
     }
     source_file_close(&file);

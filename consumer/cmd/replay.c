@@ -115,7 +115,7 @@ static enum err replay_file(struct replay *replay,
                             const struct format *format,
                             struct source_file *file)
 {
-    const struct intake_source source = {.format = format, .commands = true};
+    struct intake_source source = {.format = format, .commands = true, .now_ms = wall_ms()};
     const struct intake_sink sink = {
         .context = replay, .observed = on_observed, .dead = on_dead, .seen = on_seen};
     struct span piece;
@@ -125,6 +125,7 @@ static enum err replay_file(struct replay *replay,
             replay->too_long++; /* said */
             continue;
         }
+        source.continues = replay->first_line > 1;
         intake_record(replay->intake, &source, piece, &sink);
         if (replay->failed != OK) {
             return replay->failed;
@@ -144,7 +145,7 @@ static enum err replay_files(struct replay *replay,
 {
     for (int i = 0; i < count; i++) {
         struct source_file *file;
-        enum err err = source_file_open(paths[i], &file);
+        enum err err = source_file_open(paths[i], format, &file);
         if (err != OK) {
             return err;
         }
