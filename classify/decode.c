@@ -58,6 +58,7 @@ struct decoding {
     const struct format *asked;
     const struct format *format; /* of the object or text in hand: the same, or what `auto` found */
     int64_t now_ms;
+    bool prefer_final;
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
@@ -226,6 +227,11 @@ void decoding_reply(struct decoding *decoding,
         }
         (void)enhanced_parse(enhanced, &out->enhanced);
     }
+}
+
+bool decoding_prefers_original(const struct decoding *decoding)
+{
+    return !decoding->prefer_final;
 }
 
 int64_t decoding_envelope_ms(const struct decoding *decoding)
@@ -795,6 +801,7 @@ void decode(struct decoder *decoder,
         .asked = source->format,
         .format = source->format,
         .now_ms = source->now_ms,
+        .prefer_final = source->prefer_final,
         .sink = sink,
         .record = payload,
         .part = payload,
@@ -807,6 +814,10 @@ void decode(struct decoder *decoder,
     }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");
+    } else if (span_starts(payload, SPAN("\x1f\x8b"))) {
+        decoding_fault(
+            &decoding,
+            "a record in gzip: send it as it is, and let Kafka compress (compression.type)");
     } else if (record.size == 0 || decode_known(&decoding, record)) {
         return;
     } else if (json_load(decoder->reader, payload, &decoding.record) != OK) {

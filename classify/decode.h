@@ -67,7 +67,8 @@ struct decode_source {
     const struct format *format;
     int64_t
         now_ms; /* where a log does not name the year; no later than a day before what it says. 0: unknown */
-    bool continues; /* the record goes on where the last one ended: a piece of the same file */
+    bool continues;    /* the record goes on where the last one ended: a piece of the same file */
+    bool prefer_final; /* recipients as they became on the way, not as they were sent to */
 };
 
 /* Calls the sink once per event and once per fault, in the order of the record. Every event that is

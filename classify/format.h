@@ -78,6 +78,9 @@ struct span decoding_envelope_id(const struct decoding *decoding);
 /* When a line was written, about: the envelope's time, else the source's. 0: unknown. */
 int64_t decoding_about_ms(const struct decoding *decoding);
 
+/* Of a recipient that is named twice: as the sender wrote it? That is what his list holds. */
+bool decoding_prefers_original(const struct decoding *decoding);
+
 /* The envelope's time, 0 if there is none: for lines without. */
 int64_t decoding_envelope_ms(const struct decoding *decoding);
 

@@ -109,13 +109,12 @@ static bool take_recipient(struct decoding *decoding, struct span block, struct 
 {
     struct span type;
     const struct span original = typed_value(fields_find(block, "Original-Recipient"), &type);
-    if (is_address(type, original)) {
-        *out = without_escapes(decoding, original);
-        return true;
-    }
+    const bool has_original = is_address(type, original);
     const struct span final = typed_value(fields_find(block, "Final-Recipient"), &type);
-    *out = without_escapes(decoding, final);
-    return is_address(type, final);
+    const bool has_final = is_address(type, final);
+    const bool takes_original = has_original && (decoding_prefers_original(decoding) || !has_final);
+    *out = without_escapes(decoding, takes_original ? original : final);
+    return takes_original || has_final;
 }
 
 static void decode_recipient(struct decoding *decoding, struct event event, struct span block)

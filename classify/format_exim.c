@@ -131,7 +131,7 @@ static void judge(struct event *event, struct span text, bool is_servers)
  */
 
 /* `new@x <as.sent@x>`: the address as it was sent stands behind the one that it became. */
-static struct span take_recipient(struct span *rest)
+static struct span take_recipient(const struct decoding *decoding, struct span *rest)
 {
     struct span recipient = take_word(rest);
     if (recipient.size > 0 && recipient.data[recipient.size - 1] == ':') {
@@ -140,7 +140,8 @@ static struct span take_recipient(struct span *rest)
     if (rest->size > 0 && rest->data[0] == '<') {
         const size_t end = find(*rest, SPAN(">"));
         const struct span original = {rest->data, end < rest->size ? end + 1 : end};
-        if (memchr(original.data, '@', original.size) != NULL) {
+        if (decoding_prefers_original(decoding) &&
+            memchr(original.data, '@', original.size) != NULL) {
             recipient = text_in_brackets(original);
         }
         *rest = skip(*rest, original.size);
@@ -181,7 +182,7 @@ static struct span confirmation(struct span rest)
 static void decode_attempt(struct decoding *decoding, struct event event, struct span rest)
 {
     const struct span line = rest;
-    event.recipient = take_recipient(&rest);
+    event.recipient = take_recipient(decoding, &rest);
     struct span sender = field_of(rest, SPAN("F="));
     if (sender.size == 0) {
         sender = field_of(rest, SPAN("P=<"));

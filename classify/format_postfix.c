@@ -125,7 +125,8 @@ static void decode_attempt(struct decoding *decoding, struct event event, struct
     event.native_class = (struct span){behind.data, find(behind, SPAN(" "))};
     event.kind = word_kind(KINDS, sizeof(KINDS) / sizeof(KINDS[0]), event.native_class);
     const struct span original = address_of(head, SPAN(" orig_to=<"));
-    event.recipient = original.size > 0 && memchr(original.data, '@', original.size) != NULL
+    event.recipient = decoding_prefers_original(decoding) && original.size > 0 &&
+                              memchr(original.data, '@', original.size) != NULL
                           ? original
                           : address_of(head, SPAN("to=<"));
     if (!span_equal(relay, SPAN("none"))) {

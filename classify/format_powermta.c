@@ -138,11 +138,12 @@ static struct span provider_of(struct span queue)
     return slash == NULL ? queue : (struct span){queue.data, (size_t)(slash - queue.data)};
 }
 
-static struct event names_of(const struct span *picks)
+static struct event names_of(const struct decoding *decoding, const struct span *picks)
 {
     struct event event = event_init();
     event.recipient = original_recipient(picks[ORCPT]);
-    if (event.recipient.size == 0) {
+    if (event.recipient.size == 0 ||
+        (picks[RCPT].size > 0 && !decoding_prefers_original(decoding))) {
         event.recipient = picks[RCPT];
     }
     event.message_id =
@@ -169,7 +170,7 @@ static bool take_time(struct span text, int64_t *ms)
 
 static void decode_record(struct decoding *decoding, const struct span *picks)
 {
-    struct event event = names_of(picks);
+    struct event event = names_of(decoding, picks);
     struct enhanced status = {0};
     bool is_servers;
     const struct span diag = diagnosis(picks[DSN_DIAG], &is_servers);

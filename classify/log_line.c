@@ -109,25 +109,39 @@ static bool time_in_year(struct span text, int month, int year, int64_t *ms)
     return time_parse((struct span){whole, (size_t)size}, ms);
 }
 
-/* The latest year in which it is not more than a day after `about_ms`. */
-static bool take_month_time(struct span *text, int64_t about_ms, int64_t *ms)
+/* The latest year in which it is not more than a day after `about_ms`; 0 if there is none. */
+static int64_t latest_time(struct span text, int month, int64_t about_ms)
 {
-    if (text->size < MONTH_TIME_SIZE || text->data[3] != ' ' || text->data[6] != ' ' ||
-        about_ms <= 0 || about_ms > TIME_MS_MAX) {
-        return false;
-    }
-    const int month = month_of((struct span){text->data, 3});
     char about[TIME_TEXT_SIZE + 1];
+    int64_t ms;
+    if (about_ms <= 0 || about_ms > TIME_MS_MAX) {
+        return 0;
+    }
     time_format(about_ms, about);
     const int year =
         (about[0] - '0') * 1000 + (about[1] - '0') * 100 + (about[2] - '0') * 10 + (about[3] - '0');
-    for (int back = -1; month != 0 && back <= 4; back++) { /* a leap day may be four years ago */
-        if (time_in_year(*text, month, year - back, ms) && *ms <= about_ms + DAY_MS) {
-            *text = skip_blanks(skip(*text, MONTH_TIME_SIZE));
-            return true;
+    for (int back = -1; back <= 4; back++) { /* a leap day may be four years ago */
+        if (time_in_year(text, month, year - back, &ms) && ms <= about_ms + DAY_MS) {
+            return ms;
         }
     }
-    return false;
+    return 0;
+}
+
+/* `Nov 21 10:00:02`, whether that was ever or not. */
+static bool take_month_time(struct span *text, int64_t about_ms, int64_t *ms)
+{
+    if (text->size < MONTH_TIME_SIZE || text->data[3] != ' ' || text->data[6] != ' ' ||
+        text->data[9] != ':') {
+        return false;
+    }
+    const int month = month_of((struct span){text->data, 3});
+    if (month == 0) {
+        return false;
+    }
+    *ms = latest_time(*text, month, about_ms);
+    *text = skip_blanks(skip(*text, MONTH_TIME_SIZE));
+    return true;
 }
 
 /* --- the head -----------------------------------------------------------------------------------

@@ -476,6 +476,8 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         }
         yaml_known_keys(yaml, node, CONFIG_INPUT_FIELDS, CONFIG_INPUT_FIELD_COUNT);
         (void)yaml_to_bool(yaml, yaml_find(node, "commands"), &input->commands);
+        (void)yaml_to_text(yaml, yaml_find(node, "tenant"), &input->tenant);
+        (void)yaml_to_text(yaml, yaml_find(node, "campaign"), &input->campaign);
         format = yaml_find(node, "format");
     }
     const char *name = "";
@@ -483,7 +485,8 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         return false;
     }
     if (*name == '\0') {
-        yaml_fault(yaml, node, "in which format are its records? Say `format: kumomta` below it");
+        yaml_fault(yaml, node,
+                   "in which format are its records? Say `format: auto` below it, or which");
         return false;
     }
     input->topic = node->key.data;

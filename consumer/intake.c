@@ -166,9 +166,40 @@ static bool means_nothing(enum kind kind)
            kind == KIND_IGNORED;
 }
 
-static void take_event(void *context, const struct decode_part *part, const struct event *event)
+static bool is_wish(enum kind kind)
+{
+    return kind == KIND_COMPLAINT || kind == KIND_UNSUBSCRIBE;
+}
+
+/* With what the topic says of all its events. */
+static struct event with_names_of_topic(const struct intake_source *source, struct event event)
+{
+    if (event.tenant.size == 0) {
+        event.tenant = source->tenant;
+    }
+    if (event.campaign.size == 0) {
+        event.campaign = source->campaign;
+    }
+    return event;
+}
+
+/* NULL, or why it may not come from here. */
+static const char *check_right(const struct intake *intake, const struct event *event)
+{
+    if (is_operators_word(event->kind) && !intake->source->commands) {
+        return "operator's words are not taken from this topic: set commands: true for it in the "
+               "configuration if they may speak here";
+    }
+    return intake->config.wish_needs_tenant && is_wish(event->kind) && event->tenant.size == 0
+               ? "no tenant: it is not known whose mail is not wanted (policy.wish_without_tenant)"
+               : NULL;
+}
+
+static void take_event(void *context, const struct decode_part *part, const struct event *decoded)
 {
     struct intake *intake = context;
+    const struct event named = with_names_of_topic(intake->source, *decoded);
+    const struct event *event = &named;
     int64_t ts_ms = event->ts_ms;
     intake->counts.events++;
     const char *fault = check_time(intake, &ts_ms);
@@ -179,9 +210,8 @@ static void take_event(void *context, const struct decode_part *part, const stru
         intake->counts.ignored++;
         return;
     }
-    if (fault == NULL && is_operators_word(event->kind) && !intake->source->commands) {
-        fault = "operator's words are not taken from this topic: set commands: true for it in the "
-                "configuration if they may speak here";
+    if (fault == NULL) {
+        fault = check_right(intake, event);
     }
     if (fault != NULL) {
         refuse(intake, part, fault);
@@ -218,6 +248,9 @@ void intake_record(struct intake *intake,
     intake->source = source;
     intake->sink = sink;
     intake->counts.records++;
-    const struct decode_source from = {source->format, source->now_ms, source->continues};
+    const struct decode_source from = {.format = source->format,
+                                       .now_ms = source->now_ms,
+                                       .continues = source->continues,
+                                       .prefer_final = intake->config.prefer_final};
     decode(intake->decoder, &from, payload, &decoded);
 }

@@ -83,6 +83,8 @@ enum err intake_role_create(const struct process *process, struct intake_role **
         .secret = process->secret,
         .shard_count = process->shard_count,
         .address = process->address,
+        .prefer_final = process->prefer_final,
+        .wish_needs_tenant = process->wish_needs_tenant,
     };
     role->process = process;
     role->reader = published_join(process->rules);
@@ -265,6 +267,8 @@ static enum err apply(void *context,
         .time_bound_ms = stamp_ms + CLOCK_SKEW_MS,
         .clamp_ms = stamp_ms,
         .now_ms = stamp_ms,
+        .tenant = role->topic->tenant,
+        .campaign = role->topic->campaign,
         .topic = span_of(role->topic->name),
         .partition = message->partition,
         .offset = message->offset,

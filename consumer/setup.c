@@ -57,6 +57,11 @@ static enum err create_policies(const struct config *config, struct policy_set *
     return err;
 }
 
+static struct span text_or_none(const char *text)
+{
+    return text == NULL ? SPAN_NONE : span_of(text);
+}
+
 static enum err create_inputs(const struct config *config, struct setup *setup)
 {
     setup->inputs = calloc(config->input_count + 1, sizeof(setup->inputs[0]));
@@ -68,6 +73,8 @@ static enum err create_inputs(const struct config *config, struct setup *setup)
             .name = config->inputs[i].topic,
             .format = config->inputs[i].format,
             .commands = config->inputs[i].commands,
+            .tenant = text_or_none(config->inputs[i].tenant),
+            .campaign = text_or_none(config->inputs[i].campaign),
         };
     }
     return OK;
@@ -147,6 +154,8 @@ enum err setup_create(const struct config *config, struct setup **out)
         .policies = setup->policies,
         .secret = &setup->secret,
         .address = {.keep_local_case = config->identity_keep_local_case},
+        .prefer_final = !config->identity_prefer_original,
+        .wish_needs_tenant = config->policy_wish_without_tenant == CONFIG_WISH_DEAD_LETTER,
         .publisher = {.policy_name = config_preset_name(config->policy_preset),
                       .source = setup->source},
         .policy_version = &setup->policy_version,

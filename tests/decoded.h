@@ -86,7 +86,8 @@ static inline void decode_span(const char *format, struct span payload)
     decoded.out = writer_init(decoded.memory, sizeof(decoded.memory));
     decoded.count = 0;
     decoded.fault_count = 0;
-    const struct decode_source source = {format_find(span_of(format)), DECODED_NOW_MS, false};
+    const struct decode_source source = {.format = format_find(span_of(format)),
+                                         .now_ms = DECODED_NOW_MS};
     decode(decoder, &source, (struct span){copy, payload.size}, &sink);
     free(copy);
 }

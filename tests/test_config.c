@@ -353,10 +353,10 @@ static void an_input_without_format_is_refused(void **state)
     (void)state;
     assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
                                "input:\n  mail: {commands: true}\n"),
-                     "s.yaml:4: ", "format: kumomta");
+                     "s.yaml:4: ", "format: auto");
     assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
                                "input:\n  mail:\n"),
-                     "s.yaml:4: ", "format: kumomta");
+                     "s.yaml:4: ", "format: auto");
 }
 
 static void a_field_of_an_input_is_checked(void **state)

@@ -197,6 +197,8 @@ static enum err create(struct replay *replay, const struct config *config, uint3
         .secret = &setup->secret,
         .shard_count = shard_count,
         .address = setup->process.address,
+        .prefer_final = setup->process.prefer_final,
+        .wish_needs_tenant = setup->process.wish_needs_tenant,
     };
     err = intake_create(&intake, &replay->intake);
     replay->shards = calloc(shard_count, sizeof(struct shard *));
@@ -266,7 +268,7 @@ static int run_replay(const struct config *config,
                       int count)
 {
     struct replay replay = {0};
-    const struct format *format = find_format(own->format, "kumomta");
+    const struct format *format = find_format(own->format, "auto");
     if (format == NULL) {
         return EXIT_USAGE;
     }
@@ -336,7 +338,10 @@ const struct command COMMAND_REPLAY = {
         "the\n"
         "newest event (or --until, if later) is released. What could not be taken is said on\n"
         "standard error with file, line and reason.\n\n"
-        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
+        "  -f, --format FORMAT   how the files are written: auto (default), kumomta, powermta,\n"
+        "                        postfix, exim, sparkpost, momentum, ses, sendgrid, mailgun, "
+        "halon,\n"
+        "                        arf, dsn, native\n"
         "      --shards N        as many shards; the decisions are the same (default 1)\n"
         "      --until MS        the input ends then, in ms since 1970 (default: its newest "
         "event)\n"
