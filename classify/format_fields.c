@@ -319,7 +319,9 @@ struct span text_host(struct span text)
 void pick_nothing(const struct json_node *object, const struct json_node **picks)
 {
     (void)object;
-    memset(picks, 0, PICKS_MAX * sizeof(*picks));
+    for (size_t i = 0; i < PICKS_MAX; i++) {
+        picks[i] = NULL;
+    }
 }
 
 bool know_nothing(const struct json_node *const *picks)

@@ -276,7 +276,7 @@ static void decode_line(struct decoding *decoding, struct span line)
 
 static void pick(const struct json_node *object, const struct json_node **picks)
 {
-    memset(picks, 0, PICKS_MAX * sizeof(*picks));
+    pick_nothing(object, picks);
     for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
         const enum pick slot = pick_of(n->key);
         if (slot < PICK_COUNT) {

@@ -91,9 +91,9 @@ bool log_time_take(struct span *text, int64_t *ms)
 static int month_of(struct span text)
 {
     static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (int i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 12; i++) {
         if (span_equal_nocase(text, (struct span){MONTHS + 3 * i, 3})) {
-            return i + 1;
+            return (int)i + 1;
         }
     }
     return 0;
@@ -227,22 +227,22 @@ static void take_host_and_tag(struct log_line *line, bool is_5424)
     }
 }
 
-struct log_line log_line_parse(struct span text, int64_t about_ms)
+struct log_line log_line_parse(struct span line, int64_t about_ms)
 {
-    struct log_line line = {.text = skip_blanks(skip_priority(span_trim(text)))};
-    struct span versioned = line.text;
-    const bool is_5424 = span_starts(line.text, SPAN("1 "));
+    struct log_line log = {.text = skip_blanks(skip_priority(span_trim(line)))};
+    struct span versioned = log.text;
+    const bool is_5424 = span_starts(log.text, SPAN("1 "));
     if (is_5424) {
-        versioned = skip_blanks(skip(line.text, 2));
+        versioned = skip_blanks(skip(log.text, 2));
     }
-    if (log_time_take(&versioned, &line.ts_ms)) {
-        line.text = versioned;
-        take_host_and_tag(&line, is_5424);
-    } else if (take_month_time(&line.text, about_ms, &line.ts_ms)) {
-        take_host_and_tag(&line, false);
+    if (log_time_take(&versioned, &log.ts_ms)) {
+        log.text = versioned;
+        take_host_and_tag(&log, is_5424);
+    } else if (take_month_time(&log.text, about_ms, &log.ts_ms)) {
+        take_host_and_tag(&log, false);
     } else {
-        line.ts_ms = 0;
-        (void)take_tag(&line.text, &line.program);
+        log.ts_ms = 0;
+        (void)take_tag(&log.text, &log.program);
     }
-    return line;
+    return log;
 }
