@@ -811,6 +811,9 @@ void decode(struct decoder *decoder,
     if (!source->continues) {
         decoder->columns.count = 0;
         decoder->text_format = NULL;
+        if (source->headings.size > 0 && source->format->headings != NULL) {
+            source->format->headings(&decoding, source->headings);
+        }
     }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");

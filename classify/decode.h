@@ -64,6 +64,8 @@ MUST_USE enum err decoder_create(struct decoder **out);
 void decoder_destroy(struct decoder **decoder);
 
 struct decode_source {
+    /* column names, comma between them, of tables without a line of them; SPAN_NONE: they have one */
+    struct span headings;
     const struct format *format;
     int64_t
         now_ms; /* where a log does not name the year; no later than a day before what it says. 0: unknown */

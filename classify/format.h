@@ -29,6 +29,8 @@ struct format {
     void (*object)(struct decoding *decoding, const struct json_node *const *picks);
     /* Without blanks around it, not empty. NULL: it is no format of lines. */
     void (*line)(struct decoding *decoding, struct span line);
+    /* The names of columns, for rows that have no such line before them. NULL: it is no format of tables. */
+    void (*headings)(struct decoding *decoding, struct span line);
     /* A whole record. NULL: it is no format of mails. */
     void (*mail)(struct decoding *decoding, struct span record);
     /* For `auto`: is it of this format and of no other? By keys and kinds alone; may be NULL. */

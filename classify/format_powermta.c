@@ -259,8 +259,8 @@ static void decode_line(struct decoding *decoding, struct span line)
         return;
     }
     if (columns->count == 0) {
-        decoding_fault(decoding, "a row without headings: each record needs the line "
-                                 "`type,timeLogged,...` before its rows");
+        decoding_fault(decoding, "a row without headings: the line `type,timeLogged,...` is "
+                                 "neither in the record nor in the topic's columns");
         return;
     }
     for (uint16_t i = 0; i < columns->count && next_field(decoding, &line, &more, &field); i++) {
@@ -333,6 +333,7 @@ const struct format FORMAT_POWERMTA = {
     .knows = knows,
     .object = decode_object,
     .line = decode_line,
+    .headings = take_headings,
     .is_like_object = is_like_object,
     .is_like_text = is_like_text,
 };

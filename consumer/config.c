@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "classify/address.h"
+#include "classify/sender_names.h"
 #include "consumer/config_override.h"
 #include "consumer/config_table.h"
 
@@ -459,6 +460,18 @@ static void wrong_format(struct yaml *yaml, const struct yaml_node *node, const 
     yaml_fault(yaml, node, "there is no format `%s`; there are: %s", name, list);
 }
 
+static void read_sender(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
+{
+    if (node == NULL || !yaml_to_text(yaml, node, &input->sender)) {
+        return;
+    }
+    const char *wrong = sender_template_check(span_of(input->sender));
+    if (wrong != NULL) {
+        yaml_fault(yaml, node, "%s; it should look like b+{campaign}.{}@{tenant}.bounce.example",
+                   wrong);
+    }
+}
+
 /* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
 static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
 {
@@ -478,6 +491,8 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         (void)yaml_to_bool(yaml, yaml_find(node, "commands"), &input->commands);
         (void)yaml_to_text(yaml, yaml_find(node, "tenant"), &input->tenant);
         (void)yaml_to_text(yaml, yaml_find(node, "campaign"), &input->campaign);
+        (void)yaml_to_text(yaml, yaml_find(node, "columns"), &input->columns);
+        read_sender(yaml, yaml_find(node, "sender"), input);
         format = yaml_find(node, "format");
     }
     const char *name = "";

@@ -46,6 +46,8 @@ struct config_input {
     bool commands;        /* an operator's words are taken from this topic */
     const char *tenant;   /* of events that name none; NULL: they have none */
     const char *campaign; /* likewise */
+    const char *sender;   /* a template that is good (classify/sender_names.h), NULL: none */
+    const char *columns;  /* of tables without headings, comma between them; NULL: they have some */
 };
 
 struct config_tenant {

@@ -88,8 +88,8 @@ _Static_assert(sizeof(CONFIG_KEYS) / sizeof(CONFIG_KEYS[0]) == CONFIG_KEY_COUNT,
                "CONFIG_KEY_COUNT counts the keys");
 
 const char *const CONFIG_FREE_MAPS[CONFIG_FREE_MAP_COUNT] = {"kafka", "policy.tenants"};
-const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {"format", "commands", "tenant",
-                                                                   "campaign"};
+const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {
+    "format", "commands", "tenant", "campaign", "sender", "columns"};
 
 bool config_path_next(const char **path, char out[CONFIG_PATH_SIZE_MAX])
 {
@@ -207,9 +207,13 @@ static const struct {
     {"input.start", "kafka.PROPERTY",
      "Any property of librdkafka, verbatim; bootstrap.servers is the one that is needed."},
     {"input.start", "input.TOPIC",
-     "{format: auto, commands: false, tenant: NAME, campaign: NAME}: a topic of mail events; "
-     "commands: true lets it carry an operator's suppress and release; tenant and campaign are "
-     "those of events that name none."},
+     "{format: auto, commands: false, tenant: NAME, campaign: NAME, sender: TEMPLATE, columns: "
+     "NAMES}: a topic of mail events. "
+     "commands: true lets it carry an operator's suppress and release. tenant and campaign are "
+     "those of events that name none; "
+     "before that they are looked for in the return path, as in sender: "
+     "'b+{campaign}.{}@{tenant}.bounce.example'. columns: "
+     "type,timeLogged,... are those of PowerMTA's rows without headings."},
     {"log.level", "policy.tenants.TENANT",
      "The preset of a tenant that is judged by rules of its own."},
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "classify/sender_names.h"
 
 struct intake {
     struct intake_config config;
@@ -171,15 +172,21 @@ static bool is_wish(enum kind kind)
     return kind == KIND_COMPLAINT || kind == KIND_UNSUBSCRIBE;
 }
 
-/* With what the topic says of all its events. */
-static struct event with_names_of_topic(const struct intake_source *source, struct event event)
+static struct span first_of(struct span a, struct span b, struct span c)
 {
-    if (event.tenant.size == 0) {
-        event.tenant = source->tenant;
+    return a.size > 0 ? a : b.size > 0 ? b : c;
+}
+
+/* By itself, by its return path, by its topic. */
+static struct event with_names(const struct intake_source *source, struct event event)
+{
+    const bool has_names = event.tenant.size > 0 && event.campaign.size > 0;
+    struct sender_names names = {.tenant = SPAN_NONE};
+    if (!has_names && source->sender_template.size > 0) {
+        names = sender_names_of(source->sender_template, event.sender);
     }
-    if (event.campaign.size == 0) {
-        event.campaign = source->campaign;
-    }
+    event.tenant = first_of(event.tenant, names.tenant, source->tenant);
+    event.campaign = first_of(event.campaign, names.campaign, source->campaign);
     return event;
 }
 
@@ -198,7 +205,7 @@ static const char *check_right(const struct intake *intake, const struct event *
 static void take_event(void *context, const struct decode_part *part, const struct event *decoded)
 {
     struct intake *intake = context;
-    const struct event named = with_names_of_topic(intake->source, *decoded);
+    const struct event named = with_names(intake->source, *decoded);
     const struct event *event = &named;
     int64_t ts_ms = event->ts_ms;
     intake->counts.events++;
@@ -251,6 +258,7 @@ void intake_record(struct intake *intake,
     const struct decode_source from = {.format = source->format,
                                        .now_ms = source->now_ms,
                                        .continues = source->continues,
-                                       .prefer_final = intake->config.prefer_final};
+                                       .prefer_final = intake->config.prefer_final,
+                                       .headings = source->headings};
     decode(intake->decoder, &from, payload, &decoded);
 }

@@ -52,6 +52,9 @@ struct intake_source {
     bool continues;       /* likewise */
     struct span tenant;   /* of events that name none; SPAN_NONE: they have none */
     struct span campaign; /* likewise */
+    struct span
+        sender_template;  /* of tenant and campaign, where they still lack; SPAN_NONE: none */
+    struct span headings; /* struct decode_source */
     struct span topic;    /* for the evidence; SPAN_NONE: a file */
     int32_t partition;
     int64_t offset;

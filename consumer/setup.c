@@ -75,6 +75,8 @@ static enum err create_inputs(const struct config *config, struct setup *setup)
             .commands = config->inputs[i].commands,
             .tenant = text_or_none(config->inputs[i].tenant),
             .campaign = text_or_none(config->inputs[i].campaign),
+            .sender_template = text_or_none(config->inputs[i].sender),
+            .headings = text_or_none(config->inputs[i].columns),
         };
     }
     return OK;
