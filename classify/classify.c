@@ -310,7 +310,8 @@ void classify_explain(struct classifier *classifier,
 static bool is_text_unknown(const struct event *event, const struct meaning *meaning)
 {
     return event->reply.text.size > 0 &&
-           (meaning->class_ == CLASS_UNKNOWN || meaning->by == FOUND_BY_CODE);
+           ((meaning->class_ == CLASS_UNKNOWN && meaning->by == FOUND_BY_NONE) ||
+            meaning->by == FOUND_BY_CODE);
 }
 
 void classifier_count(struct classifier *classifier,
