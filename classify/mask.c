@@ -20,17 +20,18 @@
 #include "classify/reply.h"
 
 enum {
-    TEXT_READ_MAX = 2048,  /* as far as rules read */
-    LOCAL_SIZE_MIN = 2,    /* of a recipient: a letter alone names nobody */
-    CODE_SIZE_MAX = 16,    /* of a provider's code, with its joints */
-    CODE_DIGITS_MAX = 6,   /* behind letters */
-    CODE_NUMBER_MAX = 4,   /* of a part without letters */
-    HEX_SIZE_MIN = 8,      /* so many hexadecimal digits with a number among them are no code */
-    UNIT_SIZE_MAX = 4,     /* 5MB, 30min, 8bit */
-    LETTERS_ID_MIN = 12,   /* base64 may come without a digit */
-    PATH_NUMBER_MAX = 7,   /* of a URL: a page, not somebody's ticket */
-    ANGLE_SIZE_MAX = 320,  /* between angle brackets */
-    QUOTED_LOCAL_MAX = 66, /* RFC 5321 4.5.3.1.1, with the quotes */
+    TEXT_READ_MAX = 2048,   /* as far as rules read */
+    LOCAL_SIZE_MIN = 2,     /* of a recipient: a letter alone names nobody */
+    CODE_SIZE_MAX = 16,     /* of a provider's code, with its joints */
+    CODE_DIGITS_MAX = 6,    /* behind letters */
+    CODE_NUMBER_MAX = 4,    /* of a part without letters */
+    HEX_SIZE_MIN = 8,       /* so many hexadecimal digits with a number among them are no code */
+    TIME_WORD_SIZE_MAX = 4, /* CEST */
+    UNIT_SIZE_MAX = 4,      /* 5MB, 30min, 8bit */
+    LETTERS_ID_MIN = 12,    /* base64 may come without a digit */
+    PATH_NUMBER_MAX = 7,    /* of a URL: a page, not somebody's ticket */
+    ANGLE_SIZE_MAX = 320,   /* between angle brackets */
+    QUOTED_LOCAL_MAX = 66,  /* RFC 5321 4.5.3.1.1, with the quotes */
 };
 
 enum mark { MARK_NONE, MARK_ADDRESS, MARK_IP, MARK_HOST, MARK_TIME, MARK_NUMBER, MARK_ID };
@@ -123,6 +124,23 @@ static bool has_any(struct span text, bool (*is)(char c))
 {
     for (size_t i = 0; i < text.size; i++) {
         if (is(text.data[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A table of words with their sizes: strlen() for each of them was two fifths of the whole. */
+#define WORD(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+#define IS_ONE_OF_WORDS(word, table) is_in((word), (table), sizeof(table) / sizeof((table)[0]))
+
+static bool is_in(struct span word, const struct span *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (span_equal_nocase(word, table[i])) {
             return true;
         }
     }
@@ -272,12 +290,14 @@ static size_t quoted_address_size(struct span text)
 /* Of the recipient, unless it is a word that replies use (RFC 2142 and its kin): nobody's name. */
 static struct span local_part(struct span recipient)
 {
-    static const char *const ROLES[] = {
-        "abuse",  "account", "accounts",  "address",    "admin",     "contact", "email",
-        "error",  "help",    "host",      "info",       "mail",      "mailbox", "message",
-        "news",   "noreply", "office",    "postmaster", "recipient", "sales",   "security",
-        "server", "service", "spam",      "support",    "system",    "test",    "unknown",
-        "user",   "users",   "webmaster",
+    static const struct span ROLES[] = {
+        WORD("abuse"),     WORD("account"), WORD("accounts"),   WORD("address"),   WORD("admin"),
+        WORD("contact"),   WORD("email"),   WORD("error"),      WORD("help"),      WORD("host"),
+        WORD("info"),      WORD("mail"),    WORD("mailbox"),    WORD("message"),   WORD("news"),
+        WORD("noreply"),   WORD("office"),  WORD("postmaster"), WORD("recipient"), WORD("sales"),
+        WORD("security"),  WORD("server"),  WORD("service"),    WORD("spam"),      WORD("support"),
+        WORD("system"),    WORD("test"),    WORD("unknown"),    WORD("user"),      WORD("users"),
+        WORD("webmaster"),
     };
     recipient = span_trim(recipient);
     if (recipient.size > 0 && recipient.data[0] == '<') {
@@ -291,12 +311,7 @@ static struct span local_part(struct span recipient)
     if (local.size < LOCAL_SIZE_MIN) {
         return SPAN_NONE;
     }
-    for (size_t i = 0; i < sizeof(ROLES) / sizeof(ROLES[0]); i++) {
-        if (span_equal_nocase(local, span_of(ROLES[i]))) {
-            return SPAN_NONE;
-        }
-    }
-    return local;
+    return IS_ONE_OF_WORDS(local, ROLES) ? SPAN_NONE : local;
 }
 
 static bool is_recipients_name(const struct masking *m)
@@ -540,29 +555,25 @@ static bool is_reply_code(const struct masking *m, struct span run)
     return !m->has_begun || enhanced_parse(run_of(next), &enhanced);
 }
 
-static bool is_name_of(struct span word, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (span_equal_nocase(word, span_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_month(struct span word)
 {
-    static const char *const MONTHS[] = {"jan", "feb", "mar", "apr", "may", "jun",
-                                         "jul", "aug", "sep", "oct", "nov", "dec"};
-    return is_name_of(word, MONTHS, sizeof(MONTHS) / sizeof(MONTHS[0]));
+    static const struct span MONTHS[] = {WORD("jan"), WORD("feb"), WORD("mar"), WORD("apr"),
+                                         WORD("may"), WORD("jun"), WORD("jul"), WORD("aug"),
+                                         WORD("sep"), WORD("oct"), WORD("nov"), WORD("dec")};
+    return IS_ONE_OF_WORDS(word, MONTHS);
 }
 
 /* Names of days, months and zones count where numbers stand beside them: `may` is a word, too. */
 static bool is_part_of_time(const struct masking *m, struct span word)
 {
-    static const char *const DAYS[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-    static const char *const ZONES[] = {"gmt", "utc", "am",  "pm",  "cet", "cest",
-                                        "est", "edt", "pst", "pdt", "jst"};
+    static const struct span DAYS[] = {WORD("mon"), WORD("tue"), WORD("wed"), WORD("thu"),
+                                       WORD("fri"), WORD("sat"), WORD("sun")};
+    static const struct span ZONES[] = {WORD("gmt"), WORD("utc"),  WORD("am"),  WORD("pm"),
+                                        WORD("cet"), WORD("cest"), WORD("est"), WORD("edt"),
+                                        WORD("pst"), WORD("pdt"),  WORD("jst")};
+    if (word.size > TIME_WORD_SIZE_MAX) {
+        return false;
+    }
     struct span next = span_from(m->rest, word.size);
     while (is_one_of(char_at(next, 0), " ,-")) {
         next = span_from(next, 1);
@@ -572,11 +583,10 @@ static bool is_part_of_time(const struct masking *m, struct span word)
     if (is_month(word)) {
         return has_number || follows;
     }
-    if (is_name_of(word, DAYS, sizeof(DAYS) / sizeof(DAYS[0]))) {
+    if (IS_ONE_OF_WORDS(word, DAYS)) {
         return has_number || is_month(run_of(next));
     }
-    return is_name_of(word, ZONES, sizeof(ZONES) / sizeof(ZONES[0])) && m->last == MARK_TIME &&
-           adjoins(m, " ");
+    return IS_ONE_OF_WORDS(word, ZONES) && m->last == MARK_TIME && adjoins(m, " ");
 }
 
 /* Words of other scripts stand without spaces between them: only the numbers go. */

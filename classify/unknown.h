@@ -9,7 +9,9 @@
  *            low and at most `error` too high; error <= total / UNKNOWN_MAX; and every text that came
  *            more often than that is here.
  * Owns:      UNKNOWN_MAX entries, all taken by unknown_create(): about half a megabyte.
- * Memory:    unknown_add() takes none; 0.1 us besides the mask, log2(UNKNOWN_MAX) steps at most.
+ * Memory:    unknown_add() takes none.
+ * Cost:      about 1 us for a text of 60 bytes, most of it the mask: a sixth of what reading the text by
+ *            193 rules of words takes. The table itself: log2(UNKNOWN_MAX) steps at most.
  * Thread:    confined to one. No clock: times are the events'.
  *
  * SPDX-License-Identifier: Apache-2.0
