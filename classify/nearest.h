@@ -7,7 +7,7 @@
  *          of four bytes (so that inflections and scripts without spaces need no care), weighed by how
  *          few examples have them (inverse document frequency, Sparck Jones 1972), compared by cosine.
  *          The ten nearest examples vote for their category, each by its similarity.
- * Chosen:  by tests/score_proposals.py, which forgets three rules in ten: this was right more often than
+ * Chosen:  by tests/test_story_proposals.c, which forgets three rules in ten: this was right more often than
  *          the nearest example alone, than words instead of bytes, and than naive Bayes.
  * Owns:    the sequences of the examples, some megabyte.
  * Thread:  confined to one. The ruleset must live as long.

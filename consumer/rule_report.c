@@ -245,6 +245,23 @@ void rule_report_print_hits(const struct rule_report *report, FILE *out)
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 
+static void write_codes(struct json_writer *json, const struct unknown_entry *entry)
+{
+    char enhanced[ENHANCED_TEXT_SIZE];
+    json_key(json, "reply_code");
+    if (entry->code == 0) {
+        json_null(json);
+    } else {
+        json_int(json, entry->code);
+    }
+    json_key(json, "enhanced");
+    if (entry->enhanced.class_ == 0) {
+        json_null(json);
+    } else {
+        json_string(json, (struct span){enhanced, enhanced_format(entry->enhanced, enhanced)});
+    }
+}
+
 static void write_proposal(struct json_writer *json, const struct proposal *proposal)
 {
     json_key(json, "near");
@@ -262,16 +279,11 @@ static void write_proposal(struct json_writer *json, const struct proposal *prop
 static void write_unknown(struct json_writer *json, const struct rule_report *report, size_t i)
 {
     const struct unknown_entry *entry = &report->unknown[i];
-    char enhanced[ENHANCED_TEXT_SIZE] = "";
-    if (entry->enhanced.class_ != 0) {
-        (void)enhanced_format(entry->enhanced, enhanced);
-    }
     json_begin_object(json);
     json_member_string(json, "provider", unknown_provider(entry));
     json_member_int(json, "count", (int64_t)entry->count);
     json_member_int(json, "count_error", (int64_t)entry->error);
-    json_member_int(json, "reply_code", entry->code);
-    json_member_string(json, "enhanced", span_of(enhanced));
+    write_codes(json, entry);
     json_member_string(json, "text", unknown_text(entry));
     json_member_string(json, "taken_as", span_of(category_name(entry->category)));
     write_proposal(json, &report->proposals[i]);

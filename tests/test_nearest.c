@@ -1,5 +1,5 @@
 /* tests/test_nearest.c - of an unknown text a rule is named whose examples are like it, or none.
- * How often that is right is told by score_proposals.py.
+ * How often that is right is told by test_story_proposals.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

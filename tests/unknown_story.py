@@ -59,6 +59,7 @@ def main():
            ("acme", 5, "the locker of {address} is full up", "soft_other"),
            ("third.example", 1, "[{id}", "server_busy")],
           [(row["provider"], row["count"], row["text"], row["taken_as"]) for row in rows])  # fmt: skip
+    check("codes", (550, None), (rows[0]["reply_code"], rows[0]["enhanced"]))
     check("the time of the first and the last", (1700000000008, 1700000000016), (rows[0]["first_ms"], rows[0]["last_ms"]))
     check("the rule that is near", ("mailbox_full", "acme-full"), (rows[1]["near"]["category"], rows[1]["near"]["rule"]))
     check("nothing is near", None, rows[2]["near"])

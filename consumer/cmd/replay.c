@@ -366,7 +366,9 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command COMMAND_REPLAY = {
     .name = "replay",
     .summary = "decide on the events of files, without Kafka",
-    .usage = "replay [-f FORMAT] [--unknown] [--hits] [-c FILE] [--set KEY=VALUE]... FILE...",
+    .usage =
+        "replay [-f FORMAT] [--shards N] [--until MS] [--unknown] [--hits] [--json] [-c FILE]\n"
+        "       [--set KEY=VALUE]... FILE...",
     .help =
         "Runs the events of files (- for standard input) through the same stages as the daemon "
         "and\n"
