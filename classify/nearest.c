@@ -20,6 +20,7 @@ enum {
     GRAM_SIZE = 4,
     PLAIN_SIZE_MAX = UNKNOWN_TEXT_SIZE + 2, /* a space before and behind */
     VOTERS = 10,
+    EXAMPLE_READ_MAX = 2048, /* as far as rules read */
 };
 
 struct posting {
@@ -176,7 +177,7 @@ static size_t count_examples(const struct text_rules *rules)
 
 static void take_example(struct nearest *nearest, const struct text_rule *rule, struct span text)
 {
-    char memory[TEXT_SCANNED_MAX];
+    char memory[EXAMPLE_READ_MAX];
     char masked[UNKNOWN_TEXT_SIZE];
     struct grams grams;
     const struct reply reply = reply_parse(span_cut(text, sizeof(memory)), memory);

@@ -14,16 +14,16 @@ import tempfile
 RULES = r"""
 provider: {name: acme, mx: acme.example}
 rules:
-  - {id: acme-full, pattern: 'locker of \S+ is full', when: {reply: 5xx}, category: mailbox_full, examples: ['550 the locker of ana@acme.example is full up']}
+  - {id: acme-full, pattern: 'pigeonhole of \S+ is stuffed', when: {reply: 5xx}, category: mailbox_full, examples: ['550 the pigeonhole of ana@acme.example is stuffed up']}
 """
 NEXT = """
 rules:
-  - {id: stuffed, pattern: 'is full to the brim', category: mailbox_full, examples: ['550 parcel box of ana@acme.example is full to the brim']}
+  - {id: stuffed, pattern: 'is stuffed to the brim', category: mailbox_full, examples: ['550 trunk of ana@acme.example is stuffed to the brim']}
 """
 EVENTS = (
-    [(f"user{i}@acme.example", 550, f"locker of user{i}@acme.example is full (id 4TqXbP3w2Zz{i:03}x)") for i in range(3)]
-    + [(f"user{i}@acme.example", 450, f"the locker of user{i}@acme.example is full up") for i in range(5)]
-    + [(f"b{i}@other.example", 550, f"box of b{i} is full to the brim (192.0.2.{i}, 10:17:{i:02})") for i in range(9)]
+    [(f"user{i}@acme.example", 550, f"pigeonhole of user{i}@acme.example is stuffed (id 4TqXbP3w2Zz{i:03}x)") for i in range(3)]
+    + [(f"user{i}@acme.example", 450, f"the pigeonhole of user{i}@acme.example is stuffed up") for i in range(5)]
+    + [(f"b{i}@other.example", 550, f"trunk of b{i} is stuffed to the brim (192.0.2.{i}, 10:17:{i:02})") for i in range(9)]
     + [("c@third.example", 421, "\u001b[31mqwertz"), ("d@third.example", 550, "")]
 )
 
@@ -55,8 +55,8 @@ def main():
     binary = sys.argv[1]
     rows = objects(replay(binary, [RULES], "--unknown", "--json"))
     check("unknown texts",
-          [("other.example", 9, "box of {address} is full to the brim ({ip}, {time})", "unknown_permanent"),
-           ("acme", 5, "the locker of {address} is full up", "soft_other"),
+          [("other.example", 9, "trunk of {address} is stuffed to the brim ({ip}, {time})", "unknown_permanent"),
+           ("acme", 5, "the pigeonhole of {address} is stuffed up", "soft_other"),
            ("third.example", 1, "[{id}", "server_busy")],
           [(row["provider"], row["count"], row["text"], row["taken_as"]) for row in rows])  # fmt: skip
     check("codes", (550, None), (rows[0]["reply_code"], rows[0]["enhanced"]))
