@@ -320,11 +320,15 @@ void classifier_count(struct classifier *classifier,
                       int64_t ts_ms)
 {
     classifier->tally.hits[meaning->counter]++;
-    if (is_text_unknown(event, meaning)) {
-        const char *name = text_rules_provider(classifier->ruleset->text_rules, event);
-        const struct span provider = name == NULL ? event->provider : span_of(name);
-        unknown_add(classifier->tally.unknown, event, provider, meaning->category, ts_ms);
+    if (!is_text_unknown(event, meaning)) {
+        return;
     }
+    const char *name = text_rules_provider(classifier->ruleset->text_rules, event);
+    struct unknown_entry entry = unknown_entry_of(
+        event, name == NULL ? event->provider : span_of(name), meaning->category, ts_ms);
+    unknown_add(classifier->tally.by_provider, &entry);
+    unknown_forget_provider(&entry);
+    unknown_add(classifier->tally.by_text, &entry);
 }
 
 const struct tally *classifier_tally(const struct classifier *classifier)

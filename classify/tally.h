@@ -4,7 +4,7 @@
  * A new set of rules begins with an empty tally. Events of a transaction that is aborted and run
  * again are counted again.
  *
- * Owns:    one counter a rule and row of codes, and the table of unknown.h; all taken by
+ * Owns:    one counter a rule and row of codes, and two tables of unknown.h; all taken by
  *          tally_init().
  * Thread:  confined to one.
  *
@@ -32,8 +32,9 @@ bool ruleset_counter_find(const struct ruleset *ruleset, size_t counter, struct 
 
 struct tally {
     size_t counters;
-    uint64_t *hits; /* by counter */
-    struct unknown *unknown;
+    uint64_t *hits;          /* by counter */
+    struct unknown *by_text; /* of all providers together */
+    struct unknown *by_provider;
 };
 
 MUST_USE enum err tally_init(size_t counters, struct tally *out);

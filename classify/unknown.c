@@ -155,18 +155,17 @@ static size_t write_provider(struct span provider, char out[UNKNOWN_PROVIDER_SIZ
 /* --- the table ----------------------------------------------------------------------------------
  */
 
-static uint64_t key_of_entry(const struct unknown_entry *entry)
+static uint64_t hash_of_text(const struct unknown_entry *entry)
 {
-    const uint64_t seed = (uint64_t)entry->code << 32 | (uint64_t)entry->enhanced.class_ << 24 |
-                          (uint64_t)entry->enhanced.subject << 12 | entry->enhanced.detail;
-    return XXH3_64bits_withSeed(entry->text, entry->text_size,
-                                XXH3_64bits_withSeed(entry->provider, entry->provider_size, seed));
+    const uint64_t codes = (uint64_t)entry->code << 32 | (uint64_t)entry->enhanced.class_ << 24 |
+                           (uint64_t)entry->enhanced.subject << 12 | entry->enhanced.detail;
+    return XXH3_64bits_withSeed(entry->text, entry->text_size, codes);
 }
 
-static struct unknown_entry entry_of(const struct event *event,
-                                     struct span provider,
-                                     enum category category,
-                                     int64_t ts_ms)
+struct unknown_entry unknown_entry_of(const struct event *event,
+                                      struct span provider,
+                                      enum category category,
+                                      int64_t ts_ms)
 {
     struct unknown_entry entry = {
         .count = 1,
@@ -179,8 +178,15 @@ static struct unknown_entry entry_of(const struct event *event,
     entry.provider_size = (uint8_t)write_provider(provider_of(event, provider), entry.provider);
     entry.text_size =
         (uint8_t)mask_text(event->reply.text, event->recipient, entry.text, UNKNOWN_TEXT_SIZE);
-    entry.key = key_of_entry(&entry);
+    entry.text_key = hash_of_text(&entry);
+    entry.key = XXH3_64bits_withSeed(entry.provider, entry.provider_size, entry.text_key);
     return entry;
+}
+
+void unknown_forget_provider(struct unknown_entry *entry)
+{
+    entry->provider_size = 0;
+    entry->key = entry->text_key;
 }
 
 static bool is_before(const struct unknown *unknown, size_t i, size_t j)
@@ -261,13 +267,14 @@ static void count_again(struct unknown_entry *entry, const struct unknown_entry 
 }
 
 /* In the place of the rarest: it may have come as often as that one before we looked. */
-static void replace_rarest(struct unknown *unknown, struct unknown_entry *entry)
+static void replace_rarest(struct unknown *unknown, const struct unknown_entry *newer)
 {
     const uint16_t i = unknown->heap[0];
-    entry->error = unknown->entries[i].count;
-    entry->count += entry->error;
+    struct unknown_entry entry = *newer;
+    entry.error = unknown->entries[i].count;
+    entry.count += entry.error;
     unlink_entry(unknown, i);
-    set_entry(unknown, i, entry);
+    set_entry(unknown, i, &entry);
     sink(unknown, 0);
 }
 
@@ -280,22 +287,17 @@ static void append(struct unknown *unknown, const struct unknown_entry *entry)
     rise(unknown, i);
 }
 
-void unknown_add(struct unknown *unknown,
-                 const struct event *event,
-                 struct span provider,
-                 enum category category,
-                 int64_t ts_ms)
+void unknown_add(struct unknown *unknown, const struct unknown_entry *entry)
 {
-    struct unknown_entry entry = entry_of(event, provider, category, ts_ms);
-    const uint16_t i = find(unknown, entry.key);
+    const uint16_t i = find(unknown, entry->key);
     unknown->total++;
     if (i != NOWHERE) {
-        count_again(&unknown->entries[i], &entry);
+        count_again(&unknown->entries[i], entry);
         sink(unknown, unknown->place[i]);
     } else if (unknown->count < UNKNOWN_MAX) {
-        append(unknown, &entry);
+        append(unknown, entry);
     } else {
-        replace_rarest(unknown, &entry);
+        replace_rarest(unknown, entry);
     }
 }
 

@@ -1,14 +1,15 @@
-/* classify/unknown.h - the replies that no rule knew, by provider: the most frequent ones, with
- * counts, in bounded memory.
+/* classify/unknown.h - the replies that no rule knew: the most frequent ones, with counts, in bounded
+ * memory.
  *
  * Texts are masked (mask.h) before they are counted or kept, so nobody's address stands here. One
- * entry is one provider, reply code, enhanced code and masked text.
+ * entry is one provider, reply code, enhanced code and masked text, or the same of all providers: what
+ * a thousand small hosts say once each is seen only there.
  *
  * Algorithm: Space-Saving (Metwally, Agrawal, El Abbadi 2005). With UNKNOWN_MAX entries taken a new
  *            text takes the place of the rarest one and inherits its count. So a count is never too
  *            low and at most `error` too high; error <= total / UNKNOWN_MAX; and every text that came
  *            more often than that is here.
- * Owns:      UNKNOWN_MAX entries, all taken by unknown_create(): about half a megabyte.
+ * Owns:      UNKNOWN_MAX entries, all taken by unknown_create(): 370 KB, untouched while they are empty.
  * Memory:    unknown_add() takes none.
  * Cost:      about 1 us for a text of 60 bytes, most of it the mask: a sixth of what reading the text by
  *            193 rules of words takes. The table itself: log2(UNKNOWN_MAX) steps at most.
@@ -28,7 +29,8 @@ enum {
 };
 
 struct unknown_entry {
-    uint64_t key; /* of provider, codes and text */
+    uint64_t key;      /* of provider, codes and text */
+    uint64_t text_key; /* of codes and text */
     uint64_t count;
     uint64_t error;   /* how much of the count may be others' */
     int64_t first_ms; /* event times since it took its place: the earliest and the latest */
@@ -57,13 +59,17 @@ struct unknown;
 MUST_USE enum err unknown_create(struct unknown **out);
 void unknown_destroy(struct unknown **unknown);
 
-/* `provider`: as a rule file or the event calls it; SPAN_NONE: found by MX, then by the recipient's
- * domain. The event's reply, recipient and mx are looked at; the category is what was made of it. */
-void unknown_add(struct unknown *unknown,
-                 const struct event *event,
-                 struct span provider,
-                 enum category category,
-                 int64_t ts_ms);
+/* What is counted of an event: its reply, masked, once. `provider`: as a rule file or the event calls it;
+ * SPAN_NONE: found by MX, then by the recipient's domain. `category`: what was made of it. */
+struct unknown_entry unknown_entry_of(const struct event *event,
+                                      struct span provider,
+                                      enum category category,
+                                      int64_t ts_ms);
+
+/* The same of all providers: the provider is empty. */
+void unknown_forget_provider(struct unknown_entry *entry);
+
+void unknown_add(struct unknown *unknown, const struct unknown_entry *entry);
 
 /* Makes `to` the same as `from`. */
 void unknown_copy(struct unknown *to, const struct unknown *from);

@@ -25,67 +25,172 @@ struct hit {
     uint64_t count;
 };
 
+/* A line of a table of unknown replies. */
+struct row {
+    const struct unknown_entry *entry;
+    struct proposal proposal;
+    /* of a text of all providers: how many are known to have said it, and who said it most */
+    size_t providers;
+    const struct unknown_entry *top;
+    uint64_t provider_total; /* else: all that its provider said */
+};
+
+struct table {
+    struct unknown_entry *entries; /* the most frequent first */
+    struct row *rows;
+    size_t count;
+};
+
 struct rule_report {
     struct rule_report_about about;
-    const char *version;           /* of the rules */
-    size_t heard;                  /* workers whose counts are in it */
-    struct unknown_entry *unknown; /* the most frequent first */
-    struct proposal *proposals;    /* one an entry */
-    size_t unknown_count;
+    const char *version; /* of the rules */
+    size_t heard;        /* workers whose counts are in it */
+    struct table by_text;
+    struct table by_provider;
     uint64_t unknown_total;
     struct hit *hits; /* the most frequent first, those that never won in the order of the rules */
     size_t hit_count;
     uint64_t hit_total;
 };
 
+static void free_table(struct table *table)
+{
+    free(table->entries);
+    free(table->rows);
+}
+
 void rule_report_destroy(struct rule_report **report)
 {
     struct rule_report *r = *report;
     *report = NULL;
     if (r != NULL) {
-        free(r->unknown);
-        free(r->proposals);
+        free_table(&r->by_text);
+        free_table(&r->by_provider);
         free(r->hits);
         free(r);
     }
 }
 
-/* --- adding up ------------------------------------------------------------------------------ */
+/* --- unknown replies ------------------------------------------------------------------------ */
 
-static enum err add_unknown(struct rule_report *report,
-                            const struct tally *const *tallies,
-                            size_t count)
+/* Beyond the size of one table there is nothing that came often. */
+static enum err merge(const struct unknown *const *tables, size_t count, struct table *out)
+{
+    enum err err = unknown_merge(tables, count, &out->entries, &out->count);
+    if (err != OK) {
+        return err;
+    }
+    out->count = out->count < UNKNOWN_MAX ? out->count : UNKNOWN_MAX;
+    out->rows = calloc(out->count + 1, sizeof(out->rows[0]));
+    for (size_t i = 0; out->rows != NULL && i < out->count; i++) {
+        out->rows[i].entry = &out->entries[i];
+    }
+    return out->rows == NULL ? ERR_NO_MEMORY : OK;
+}
+
+static enum err merge_all(struct rule_report *report,
+                          const struct tally *const *tallies,
+                          size_t count)
 {
     const struct unknown **tables = calloc(count + 1, sizeof(const struct unknown *));
     if (tables == NULL) {
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        tables[i] = tallies[i]->unknown;
+        tables[i] = tallies[i]->by_text;
         report->unknown_total += unknown_total(tables[i]);
     }
-    const enum err err = unknown_merge(tables, count, &report->unknown, &report->unknown_count);
+    enum err err = merge(tables, count, &report->by_text);
+    for (size_t i = 0; i < count; i++) {
+        tables[i] = tallies[i]->by_provider;
+    }
+    if (err == OK) {
+        err = merge(tables, count, &report->by_provider);
+    }
     free(tables);
     return err;
 }
 
-static enum err propose(struct rule_report *report, const struct ruleset *rules)
+/* Both tables are small: see merge(). */
+static void count_providers(struct rule_report *report)
+{
+    for (size_t i = 0; i < report->by_text.count; i++) {
+        struct row *row = &report->by_text.rows[i];
+        for (size_t j = 0; j < report->by_provider.count; j++) {
+            const struct unknown_entry *entry = &report->by_provider.entries[j];
+            if (entry->text_key == row->entry->text_key) {
+                row->top = row->top == NULL ? entry : row->top;
+                row->providers++;
+            }
+        }
+    }
+}
+
+static int by_name(const struct row *a, const struct row *b)
+{
+    const struct span left = unknown_provider(a->entry);
+    const struct span right = unknown_provider(b->entry);
+    const size_t size = left.size < right.size ? left.size : right.size;
+    const int order = memcmp(left.data, right.data, size);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+/* Who said most first, one after the other; of each the most frequent first. */
+static int by_provider(const void *left, const void *right)
+{
+    const struct row *a = left;
+    const struct row *b = right;
+    if (a->provider_total != b->provider_total) {
+        return (a->provider_total < b->provider_total) - (a->provider_total > b->provider_total);
+    }
+    const int name = by_name(a, b);
+    return name != 0 ? name : (a->entry > b->entry) - (a->entry < b->entry);
+}
+
+static void group_by_provider(struct table *table)
+{
+    qsort(table->rows, table->count, sizeof(table->rows[0]), by_provider); /* by name, as yet */
+    for (size_t begin = 0, end = 0; begin < table->count; begin = end) {
+        uint64_t total = 0;
+        for (; end < table->count && by_name(&table->rows[begin], &table->rows[end]) == 0; end++) {
+            total += table->rows[end].entry->count;
+        }
+        for (size_t i = begin; i < end; i++) {
+            table->rows[i].provider_total = total;
+        }
+    }
+    qsort(table->rows, table->count, sizeof(table->rows[0]), by_provider);
+}
+
+static void propose(const struct table *table, struct nearest *nearest)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        table->rows[i].proposal = nearest_find(nearest, unknown_text(table->rows[i].entry));
+    }
+}
+
+static enum err add_unknown(struct rule_report *report,
+                            const struct ruleset *rules,
+                            const struct tally *const *tallies,
+                            size_t count)
 {
     struct nearest *nearest;
-    report->proposals = calloc(report->unknown_count + 1, sizeof(report->proposals[0]));
-    if (report->proposals == NULL) {
-        return ERR_NO_MEMORY;
+    enum err err = merge_all(report, tallies, count);
+    if (err == OK) {
+        err = nearest_create(rules->text_rules, &nearest);
     }
-    const enum err err = nearest_create(rules->text_rules, &nearest);
     if (err != OK) {
         return err;
     }
-    for (size_t i = 0; i < report->unknown_count; i++) {
-        report->proposals[i] = nearest_find(nearest, unknown_text(&report->unknown[i]));
-    }
+    propose(&report->by_text, nearest);
+    propose(&report->by_provider, nearest);
     nearest_destroy(&nearest);
+    count_providers(report);
+    group_by_provider(&report->by_provider);
     return OK;
 }
+
+/* --- hits ----------------------------------------------------------------------------------- */
 
 static int most_frequent_first(const void *left, const void *right)
 {
@@ -141,10 +246,7 @@ enum err rule_report_create(const struct ruleset *rules,
     report->about = about;
     report->heard = tally_count;
     report->version = ruleset_version(rules);
-    enum err err = add_unknown(report, tallies, tally_count);
-    if (err == OK) {
-        err = propose(report, rules);
-    }
+    enum err err = add_unknown(report, rules, tallies, tally_count);
     if (err == OK) {
         err = add_hits(report, rules, tallies, tally_count);
     }
@@ -187,37 +289,57 @@ static void print_since(const struct rule_report *report, FILE *out)
     }
 }
 
-static void print_unknown_row(const struct unknown_entry *entry,
-                              const struct proposal *proposal,
-                              FILE *out)
+/* `acme`, or `acme +12` of a text that 13 providers said. */
+static void write_provider(const struct row *row, char *out, size_t size)
+{
+    const struct unknown_entry *entry = row->top != NULL ? row->top : row->entry;
+    const struct span name = unknown_provider(entry);
+    if (row->providers > 1) {
+        (void)snprintf(out, size, "%.*s +%zu", SPAN_ARGS(name), row->providers - 1);
+    } else {
+        (void)snprintf(out, size, "%.*s", SPAN_ARGS(name.size > 0 ? name : SPAN("-")));
+    }
+}
+
+static void print_row(const struct row *row, FILE *out)
 {
     char reply[REPLY_SIZE];
+    char provider[UNKNOWN_PROVIDER_SIZE + 16];
     char near[TEXT_ID_SIZE_MAX + 64] = "-";
-    write_reply(entry, reply);
-    if (proposal->rule != NULL) {
-        (void)snprintf(near, sizeof(near), "%s (%s)", category_name(proposal->rule->category),
-                       proposal->rule->id);
+    write_reply(row->entry, reply);
+    write_provider(row, provider, sizeof(provider));
+    if (row->proposal.rule != NULL) {
+        (void)snprintf(near, sizeof(near), "%s (%s)", category_name(row->proposal.rule->category),
+                       row->proposal.rule->id);
     }
-    (void)fprintf(out, "%8" PRIu64 " %c %-20.*s  %-12s  %-17s  %-42s  %.*s\n", entry->count,
-                  entry->error > 0 ? '~' : ' ', SPAN_ARGS(unknown_provider(entry)), reply,
-                  category_name(entry->category), near, SPAN_ARGS(unknown_text(entry)));
+    (void)fprintf(out, "%8" PRIu64 " %c %-24s  %-12s  %-17s  %-42s  %.*s\n", row->entry->count,
+                  row->entry->error > 0 ? '~' : ' ', provider, reply,
+                  category_name(row->entry->category), near, SPAN_ARGS(unknown_text(row->entry)));
+}
+
+static bool print_table(const struct table *table, const char *title, FILE *out)
+{
+    bool has_error = false;
+    (void)fprintf(out, "\n%s\n\n%8s   %-24s  %-12s  %-17s  %-42s  %s\n", title, "count", "provider",
+                  "reply", "taken as", "near", "text");
+    for (size_t i = 0; i < table->count; i++) {
+        print_row(&table->rows[i], out);
+        has_error = has_error || table->rows[i].entry->error > 0;
+    }
+    return has_error;
 }
 
 void rule_report_print_unknown(const struct rule_report *report, FILE *out)
 {
-    bool has_error = false;
-    (void)fprintf(out, "%" PRIu64 " replies whose words no rule knew, %zu different ones",
-                  report->unknown_total, report->unknown_count);
+    (void)fprintf(out, "%" PRIu64 " replies whose words no rule knew", report->unknown_total);
     print_since(report, out);
-    (void)fprintf(out, "\n\n%8s   %-20s  %-12s  %-17s  %-42s  %s\n", "count", "provider", "reply",
-                  "taken as", "near", "text");
-    for (size_t i = 0; i < report->unknown_count; i++) {
-        print_unknown_row(&report->unknown[i], &report->proposals[i], out);
-        has_error = has_error || report->unknown[i].error > 0;
-    }
+    (void)fputs("\n", out);
+    bool has_error = print_table(&report->by_text, "Of all providers", out);
+    has_error = print_table(&report->by_provider, "By provider", out) || has_error;
     if (has_error) {
-        (void)fprintf(out, "\n~ at most: there are more different replies than are kept, and the "
-                           "rarest give way\n");
+        (void)fputs("\n~ at most: there are more different replies than are kept, and the rarest "
+                    "give way\n",
+                    out);
     }
 }
 
@@ -276,20 +398,39 @@ static void write_proposal(struct json_writer *json, const struct proposal *prop
     json_end_object(json);
 }
 
-static void write_unknown(struct json_writer *json, const struct rule_report *report, size_t i)
+static void write_row(struct json_writer *json, const struct row *row)
 {
-    const struct unknown_entry *entry = &report->unknown[i];
-    json_begin_object(json);
-    json_member_string(json, "provider", unknown_provider(entry));
+    const struct unknown_entry *entry = row->entry;
     json_member_int(json, "count", (int64_t)entry->count);
     json_member_int(json, "count_error", (int64_t)entry->error);
     write_codes(json, entry);
     json_member_string(json, "text", unknown_text(entry));
     json_member_string(json, "taken_as", span_of(category_name(entry->category)));
-    write_proposal(json, &report->proposals[i]);
+    write_proposal(json, &row->proposal);
     json_member_int(json, "first_ms", entry->first_ms);
     json_member_int(json, "last_ms", entry->last_ms);
     json_end_object(json);
+}
+
+/* The provider is null: of all. */
+static void write_text_row(struct json_writer *json, const struct rule_report *report, size_t i)
+{
+    const struct row *row = &report->by_text.rows[i];
+    json_begin_object(json);
+    json_key(json, "provider");
+    json_null(json);
+    json_member_int(json, "providers", (int64_t)row->providers);
+    json_member_string(json, "top_provider",
+                       row->top == NULL ? SPAN("") : unknown_provider(row->top));
+    write_row(json, row);
+}
+
+static void write_provider_row(struct json_writer *json, const struct rule_report *report, size_t i)
+{
+    const struct row *row = &report->by_provider.rows[i];
+    json_begin_object(json);
+    json_member_string(json, "provider", unknown_provider(row->entry));
+    write_row(json, row);
 }
 
 static void write_hit(struct json_writer *json, const struct rule_report *report, size_t i)
@@ -325,7 +466,8 @@ static void print_items(const struct rule_report *report,
 
 void rule_report_print_unknown_json(const struct rule_report *report, FILE *out)
 {
-    print_items(report, write_unknown, report->unknown_count, "", out);
+    print_items(report, write_text_row, report->by_text.count, "", out);
+    print_items(report, write_provider_row, report->by_provider.count, "", out);
 }
 
 void rule_report_print_hits_json(const struct rule_report *report, FILE *out)
@@ -341,7 +483,9 @@ static void print_json(const struct rule_report *report, FILE *out)
                   "\"unknown_total\":%" PRIu64 ",\"unknown\":[\n",
                   report->about.since_ms, report->about.written_ms, report->version,
                   report->about.worker_count, report->heard, report->unknown_total);
-    print_items(report, write_unknown, report->unknown_count, ",", out);
+    print_items(report, write_text_row, report->by_text.count, ",", out);
+    (void)fprintf(out, "],\"unknown_by_provider\":[\n");
+    print_items(report, write_provider_row, report->by_provider.count, ",", out);
     (void)fprintf(out, "],\"rules\":[\n");
     print_items(report, write_hit, report->hit_count, ",", out);
     (void)fprintf(out, "]}\n");

@@ -177,6 +177,53 @@ static void no_character_is_cut_in_two_and_the_bound_holds(void **state)
     }
 }
 
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* ana@example, 192.0.2.1 */
+static bool has_address(const char *text)
+{
+    for (const char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@')) {
+        if (at > text && is_alnum(at[-1]) && is_alnum(at[1])) {
+            return true;
+        }
+    }
+    for (const char *c = text; *c != '\0'; c++) {
+        char end[2];
+        if (sscanf(c, "%*u.%*u.%*u.%1[0-9]", end) == 1) { // NOLINT(cert-err34-c)
+            return true;
+        }
+    }
+    return false;
+}
+
+static void no_address_of_the_labelled_replies_is_left(void **state)
+{
+    (void)state;
+    char line[16384];
+    size_t count = 0;
+    FILE *file = fopen(TESTS_DIRECTORY "/data/replies/replies-own.jsonl", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char *text = strstr(line, "\"text\": \"");
+        char *end = strstr(line, "\", \"recipient_domain\"");
+        if (text == NULL || end == NULL) {
+            fail_msg("not a line of replies: %s", line);
+            continue;
+        }
+        *end = '\0';
+        const char *out = masked(text + 9, "zoe@x.example");
+        if (has_address(out) || strstr(out, "zoe") != NULL) {
+            fail_msg("%s is left of %s", out, text);
+        }
+        count++;
+    }
+    fclose(file);
+    assert_true(count > 1000);
+}
+
 /* Whatever the bytes: nothing is read or written beyond the ends, and what comes out is masked. */
 static void any_bytes_are_taken(void **state)
 {
@@ -209,6 +256,7 @@ int main(void)
         cmocka_unit_test(of_a_url_host_and_page_stay),
         cmocka_unit_test(what_could_harm_a_terminal_is_gone),
         cmocka_unit_test(no_character_is_cut_in_two_and_the_bound_holds),
+        cmocka_unit_test(no_address_of_the_labelled_replies_is_left),
         cmocka_unit_test(any_bytes_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,7 +213,7 @@ static void ask(struct classifier *classifier,
                 const struct labelled *reply)
 {
     char masked[UNKNOWN_TEXT_SIZE];
-    const struct unknown *unknown = classifier_tally(classifier)->unknown;
+    const struct unknown *unknown = classifier_tally(classifier)->by_provider;
     const uint64_t before = unknown_total(unknown);
     const struct event *event = &reply->event;
     const struct meaning meaning = classify(classifier, event);

@@ -111,7 +111,7 @@ static void each_rule_and_row_has_one_counter_that_names_it(void **state)
 static void texts_that_no_rule_and_no_enhanced_code_knew_are_kept(void **state)
 {
     (void)state;
-    const struct unknown *unknown = classifier_tally(t.classifier)->unknown;
+    const struct unknown *unknown = classifier_tally(t.classifier)->by_provider;
     take("550 no such user", NULL);
     take("552 5.2.2 words", NULL);
     take("554 some reason", NULL); /* a rule knows that nobody knows */
@@ -131,7 +131,7 @@ static void a_provider_of_the_rule_files_gives_its_name(void **state)
     struct unknown_entry *entries = NULL;
     size_t count = 0;
     take("550 qwertz", "mx1.acme.example");
-    const struct unknown *unknown = classifier_tally(t.classifier)->unknown;
+    const struct unknown *unknown = classifier_tally(t.classifier)->by_provider;
     assert_int_equal(unknown_merge(&unknown, 1, &entries, &count), OK);
     assert_int_equal(count, 1);
     assert_true(span_equal(unknown_provider(&entries[0]), SPAN("acme")));
@@ -148,10 +148,10 @@ static void a_copy_stands_still_until_the_next(void **state)
     take("550 no such user", NULL);
     take("550 other", NULL);
     assert_int_equal(hits_of(copy, "gone"), 1);
-    assert_int_equal(unknown_count(copy->unknown), 1);
+    assert_int_equal(unknown_count(copy->by_text), 1);
     classifier_copy_tally(t.classifier);
     assert_int_equal(hits_of(copy, "gone"), 2);
-    assert_int_equal(unknown_count(copy->unknown), 2);
+    assert_int_equal(unknown_count(copy->by_text), 2);
 }
 
 static void counting_an_event_takes_no_memory(void **state)

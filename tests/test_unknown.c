@@ -20,10 +20,20 @@ static struct event event_of(const char *text)
     return event;
 }
 
+static void add_event(struct unknown *unknown,
+                      const struct event *event,
+                      struct span provider,
+                      int64_t ts_ms)
+{
+    const struct unknown_entry entry =
+        unknown_entry_of(event, provider, CATEGORY_UNKNOWN_PERMANENT, ts_ms);
+    unknown_add(unknown, &entry);
+}
+
 static void add(struct unknown *unknown, const char *text, int64_t ts_ms)
 {
     const struct event event = event_of(text);
-    unknown_add(unknown, &event, SPAN_NONE, CATEGORY_UNKNOWN_PERMANENT, ts_ms);
+    add_event(unknown, &event, SPAN_NONE, ts_ms);
 }
 
 static struct unknown *create(void)
@@ -69,13 +79,29 @@ static void other_codes_and_providers_are_other_entries(void **state)
     (void)state;
     struct unknown *unknown = create();
     struct event event = event_of("no");
-    unknown_add(unknown, &event, SPAN_NONE, CATEGORY_UNKNOWN_PERMANENT, 1);
+    add_event(unknown, &event, SPAN_NONE, 1);
     event.reply.code = 450;
-    unknown_add(unknown, &event, SPAN_NONE, CATEGORY_UNKNOWN_TRANSIENT, 1);
+    add_event(unknown, &event, SPAN_NONE, 1);
     event.reply.enhanced = (struct enhanced){4, 2, 1};
-    unknown_add(unknown, &event, SPAN_NONE, CATEGORY_UNKNOWN_TRANSIENT, 1);
-    unknown_add(unknown, &event, SPAN("gmx"), CATEGORY_UNKNOWN_TRANSIENT, 1);
+    add_event(unknown, &event, SPAN_NONE, 1);
+    add_event(unknown, &event, SPAN("gmx"), 1);
     assert_int_equal(unknown_count(unknown), 4);
+    unknown_destroy(&unknown);
+}
+
+static void without_their_providers_equal_replies_are_one_entry(void **state)
+{
+    (void)state;
+    struct unknown *unknown = create();
+    const struct event event = event_of("no");
+    struct unknown_entry one = unknown_entry_of(&event, SPAN("one"), CATEGORY_UNKNOWN_PERMANENT, 1);
+    struct unknown_entry two = unknown_entry_of(&event, SPAN("two"), CATEGORY_UNKNOWN_PERMANENT, 1);
+    assert_true(one.key != two.key && one.text_key == two.text_key);
+    unknown_forget_provider(&one);
+    unknown_forget_provider(&two);
+    unknown_add(unknown, &one);
+    unknown_add(unknown, &two);
+    assert_int_equal(unknown_count(unknown), 1);
     unknown_destroy(&unknown);
 }
 
@@ -101,7 +127,7 @@ static void a_provider_is_known_by_its_mx_then_by_the_recipients_domain(void **s
         size_t count = 0;
         event.mx = span_of(ROWS[i].mx);
         event.recipient = span_of(ROWS[i].recipient);
-        unknown_add(unknown, &event, span_of(ROWS[i].given), CATEGORY_UNKNOWN_PERMANENT, 1);
+        add_event(unknown, &event, span_of(ROWS[i].given), 1);
         struct unknown_entry *entries = entries_of(unknown, &count);
         assert_int_equal(entries[0].provider_size, strlen(ROWS[i].provider));
         assert_memory_equal(entries[0].provider, ROWS[i].provider, strlen(ROWS[i].provider));
@@ -251,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_replies_are_one_entry_whoever_they_are_about),
         cmocka_unit_test(other_codes_and_providers_are_other_entries),
+        cmocka_unit_test(without_their_providers_equal_replies_are_one_entry),
         cmocka_unit_test(a_provider_is_known_by_its_mx_then_by_the_recipients_domain),
         cmocka_unit_test(a_count_is_wrong_by_no_more_than_it_says),
         cmocka_unit_test(the_bounds_hold_over_several_tables),

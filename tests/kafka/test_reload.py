@@ -68,7 +68,7 @@ class Reload(EndToEnd):
 
         report = self.report(program, 1)
         self.assertEqual([("example.com", 3, "{address} is asdf")],
-                         [(row["provider"], row["count"], row["text"]) for row in report["unknown"]])  # fmt: skip
+                         [(row["provider"], row["count"], row["text"]) for row in report["unknown_by_provider"]])  # fmt: skip
         self.assertEqual({"my-own": 1}, {row["rule"]: row["count"] for row in report["rules"] if row["count"]})
         self.assertEqual((3, 3), (report["workers"], report["workers_heard"]))
 
