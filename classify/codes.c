@@ -64,13 +64,22 @@ static const struct row *find(const struct codes *codes, uint64_t key)
     return row->key == key ? row : NULL;
 }
 
-static bool match(const struct row *row, enum found_by by, struct code_match *out)
+static bool match(const struct codes *codes,
+                  const struct row *row,
+                  enum found_by by,
+                  struct code_match *out)
 {
     if (row == NULL) {
         return false;
     }
-    *out = (struct code_match){row->category, by, row->rule, rule_place_of(row->item),
-                               row->is_shipped};
+    *out = (struct code_match){
+        .category = row->category,
+        .by = by,
+        .rule = row->rule,
+        .place = rule_place_of(row->item),
+        .is_shipped = row->is_shipped,
+        .slot = (uint32_t)(row - codes->slots),
+    };
     return true;
 }
 
@@ -84,15 +93,15 @@ bool codes_find_enhanced(const struct codes *codes,
     }
     const struct enhanced any = {enhanced.class_, enhanced.subject, DETAIL_ANY};
     return (reply_code != 0 &&
-            match(find(codes, pack(reply_code, enhanced)), FOUND_BY_ENHANCED, out)) ||
-           match(find(codes, pack(0, enhanced)), FOUND_BY_ENHANCED, out) ||
-           match(find(codes, pack(0, any)), FOUND_BY_ENHANCED, out);
+            match(codes, find(codes, pack(reply_code, enhanced)), FOUND_BY_ENHANCED, out)) ||
+           match(codes, find(codes, pack(0, enhanced)), FOUND_BY_ENHANCED, out) ||
+           match(codes, find(codes, pack(0, any)), FOUND_BY_ENHANCED, out);
 }
 
 bool codes_find_reply(const struct codes *codes, uint16_t reply_code, struct code_match *out)
 {
     return reply_code != 0 &&
-           match(find(codes, pack(reply_code, (struct enhanced){0})), FOUND_BY_CODE, out);
+           match(codes, find(codes, pack(reply_code, (struct enhanced){0})), FOUND_BY_CODE, out);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -386,6 +395,19 @@ enum err codes_load(const struct rule_file *files, size_t count, struct codes **
 size_t codes_count(const struct codes *codes)
 {
     return codes->count;
+}
+
+size_t codes_slots(const struct codes *codes)
+{
+    return (size_t)1 << codes->slot_bits;
+}
+
+bool codes_at(const struct codes *codes, size_t slot, struct code_match *out)
+{
+    const struct row *row = &codes->slots[slot];
+    const bool has_enhanced = (row->key >> 20 & 7) != 0;
+    return row->key != 0 &&
+           match(codes, row, has_enhanced ? FOUND_BY_ENHANCED : FOUND_BY_CODE, out);
 }
 
 void codes_destroy(struct codes **codes)

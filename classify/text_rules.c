@@ -340,6 +340,27 @@ size_t text_rules_count(const struct text_rules *rules)
     return rules->count;
 }
 
+const struct text_rule *text_rules_at(const struct text_rules *rules, size_t i)
+{
+    CHECK(i < rules->count);
+    return &rules->rules[i];
+}
+
+size_t text_rules_index(const struct text_rules *rules, const struct text_rule *rule)
+{
+    return (size_t)(rule - rules->rules);
+}
+
+const char *text_rules_provider(const struct text_rules *rules, const struct event *event)
+{
+    for (size_t i = 0; i < rules->provider_count; i++) {
+        if (provider_holds(&rules->providers[i], event)) {
+            return rules->providers[i].name;
+        }
+    }
+    return NULL;
+}
+
 void text_rules_destroy(struct text_rules **rules)
 {
     if (*rules == NULL) {

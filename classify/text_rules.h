@@ -80,6 +80,13 @@ MUST_USE enum err text_rules_load(const struct rule_file *files,
 void text_rules_destroy(struct text_rules **rules);
 
 size_t text_rules_count(const struct text_rules *rules);
+/* In order of precedence. */
+const struct text_rule *text_rules_at(const struct text_rules *rules, size_t i);
+size_t text_rules_index(const struct text_rules *rules, const struct text_rule *rule);
+
+/* The name of the first provider of the rule files that the event's MX or recipient belongs to;
+ * NULL: none. */
+const char *text_rules_provider(const struct text_rules *rules, const struct event *event);
 
 /* The patterns that ship, compiled, as bytes for free(). */
 MUST_USE enum err text_rules_store(const struct text_rules *rules, char **out, size_t *size);

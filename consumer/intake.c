@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "classify/sender_names.h"
+#include "classify/tally.h"
 
 struct intake {
     struct intake_config config;
@@ -225,6 +226,7 @@ static void take_event(void *context, const struct decode_part *part, const stru
         return;
     }
     const struct meaning meaning = classify(intake->config.classifier, event);
+    classifier_count(intake->config.classifier, event, &meaning, ts_ms);
     if (!observation_matters(event->kind, event->origin, meaning.category)) {
         intake->counts.harmless++;
         return;

@@ -386,6 +386,14 @@ static void undo(void *context, struct worker *worker)
     begin_transaction(context);
 }
 
+static void between(void *context)
+{
+    struct intake_role *role = context;
+    if (!role->holds_rules) {
+        published_answer(role->process->rules, role->reader);
+    }
+}
+
 static void drop(void *context, struct held *held)
 {
     (void)context;
@@ -405,6 +413,7 @@ const struct role_ops *intake_role_ops(void)
         .wants_more = wants_more,
         .committed = committed,
         .undo = undo,
+        .between = between,
         .drop = drop,
     };
     return &OPS;

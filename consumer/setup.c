@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/worker.h"
+
 struct setup_version {
     struct setup_version *before;
     char text[17];
@@ -106,6 +108,7 @@ static enum err create_rules(const struct config *config, struct setup *setup)
         /* one more, for commands that run without workers */
         err = published_create(rules, (size_t)config->workers_intake + 1, &setup->rules);
     }
+    setup->rules_since_ms = wall_ms();
     return err == OK ? set_version(setup, published_ruleset(setup->rules)) : err;
 }
 
@@ -117,6 +120,7 @@ void setup_reload(struct setup *setup, const struct config *config)
         err = published_swap(setup->rules, rules);
     }
     if (err == OK) {
+        setup->rules_since_ms = wall_ms();
         err = set_version(setup, published_ruleset(setup->rules));
     }
     if (err != OK) {
