@@ -18,6 +18,12 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+size_t span_find(struct span text, struct span words)
+{
+    const char *at = text.size == 0 ? NULL : memmem(text.data, text.size, words.data, words.size);
+    return at == NULL ? text.size : (size_t)(at - text.data);
+}
+
 bool span_equal_nocase(struct span a, struct span b)
 {
     return a.size == b.size && span_starts_nocase(a, b);

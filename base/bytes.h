@@ -45,6 +45,15 @@ static inline bool span_equal(struct span a, struct span b)
 }
 
 /* ASCII letters only; other bytes must be equal. */
+/* Without its first `size` bytes. */
+static inline struct span span_skip(struct span text, size_t size)
+{
+    return size == 0 ? text : (struct span){text.data + size, text.size - size};
+}
+
+/* Where the words begin in the text; text.size if they are not there. */
+size_t span_find(struct span text, struct span words);
+
 bool span_equal_nocase(struct span a, struct span b);
 bool span_starts_nocase(struct span text, struct span prefix);
 bool span_starts(struct span text, struct span prefix);

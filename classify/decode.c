@@ -264,37 +264,12 @@ void decoding_release(struct decoding *decoding)
     decoding->joined = 0;
 }
 
-static int base64_value(char c)
+const struct json_node *decoding_read_json(struct decoding *decoding, struct span text)
 {
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(DIGITS, c);
-    return at == NULL ? -1 : (int)(at - DIGITS);
-}
-
-const struct json_node *decoding_read_base64_json(struct decoding *decoding, struct span text)
-{
-    char *memory = decoding_memory(decoding, text.size);
-    struct writer out = writer_init(memory, memory == NULL ? 0 : text.size);
-    uint32_t bits = 0;
-    int count = 0;
-    for (size_t i = 0; i < text.size && text.data[i] != '='; i++) {
-        const int value = base64_value(text.data[i]);
-        if (value < 0) {
-            continue;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            put_u8(&out, (uint8_t)(bits >> count));
-        }
-    }
+    struct json_reader *reader = decoding->decoder->inner_reader;
     struct json_fault fault;
     struct span loaded;
-    return out.overflowed || out.size == 0 ||
-                   json_load(decoding->decoder->inner_reader, writer_span(&out), &loaded) != OK
-               ? NULL
-               : json_read(decoding->decoder->inner_reader, loaded, &fault);
+    return json_load(reader, text, &loaded) == OK ? json_read(reader, loaded, &fault) : NULL;
 }
 
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b)

@@ -109,11 +109,17 @@ char *decoding_memory(struct decoding *decoding, size_t size);
 /* All of it is free again: for one event after the other of a record of many. */
 void decoding_release(struct decoding *decoding);
 
-/* A JSON value in base64, blanks and line breaks among it; NULL if it is none. Borrowed until the next call. */
-const struct json_node *decoding_read_base64_json(struct decoding *decoding, struct span text);
+/* A JSON value that stood inside the record in some other writing; NULL if it is none. Borrowed until the next call. */
+const struct json_node *decoding_read_json(struct decoding *decoding, struct span text);
 
 /* Both with `between` between them; SPAN_NONE if one is missing or there is no room. Borrowed until the object ends. */
 struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b);
+
+/* A key of an object, in a table of them. */
+#define KEY(literal)                                                                               \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 /* --- fields of JSON objects; `node` may be NULL everywhere -------------------------------------
  */
@@ -177,6 +183,10 @@ void momentum_judge(struct event *event);
 
 /* `mx1.example.com (192.0.2.25)`, `mx1.example.com[192.0.2.25]:25`, `mx1.example.com.`: the name. */
 struct span text_host(struct span text);
+
+/* `smtp; 550 ...`, `rfc822; a@b`, `dns; mx.example`: what is behind the semicolon; *type what is before it, SPAN_NONE if there
+ * is none. */
+struct span text_typed(struct span text, struct span *type);
 
 /* Exactly as they stand. */
 bool text_holds(struct span text, const char *words);

@@ -87,7 +87,11 @@ static struct span recipient_of_return_path(struct decoding *decoding, struct sp
 /* Base64 of {"_@_":"\\_/","recipient":"...","tenant":...}, maybe over several lines. */
 static void take_trace(struct decoding *decoding, struct span value, struct event *event)
 {
-    const struct json_node *trace = decoding_read_base64_json(decoding, value);
+    char *memory = decoding_memory(decoding, value.size + 3);
+    if (value.size == 0 || memory == NULL) {
+        return;
+    }
+    const struct json_node *trace = decoding_read_json(decoding, fields_base64(value, memory));
     if (trace == NULL || field_find(trace, "_@_") == NULL) {
         return;
     }

@@ -20,19 +20,6 @@ static const struct word_kind ACTIONS[] = {
     {"relayed", KIND_DELIVERED},  {"expanded", KIND_DELIVERED},
 };
 
-/* `rfc822; ana@example.org`: what is behind the semicolon; *type what is before it. */
-static struct span typed_value(struct span text, struct span *type)
-{
-    const char *semicolon = text.size == 0 ? NULL : memchr(text.data, ';', text.size);
-    *type = SPAN_NONE;
-    if (semicolon == NULL) {
-        return text;
-    }
-    const size_t size = (size_t)(semicolon - text.data);
-    *type = span_trim((struct span){text.data, size});
-    return span_trim((struct span){semicolon + 1, text.size - size - 1});
-}
-
 static bool is_address(struct span type, struct span value)
 {
     return (type.size == 0 || span_equal_nocase(type, SPAN("rfc822")) ||
@@ -108,9 +95,9 @@ static struct span without_escapes(struct decoding *decoding, struct span text)
 static bool take_recipient(struct decoding *decoding, struct span block, struct span *out)
 {
     struct span type;
-    const struct span original = typed_value(fields_find(block, "Original-Recipient"), &type);
+    const struct span original = text_typed(fields_find(block, "Original-Recipient"), &type);
     const bool has_original = is_address(type, original);
-    const struct span final = typed_value(fields_find(block, "Final-Recipient"), &type);
+    const struct span final = text_typed(fields_find(block, "Final-Recipient"), &type);
     const bool has_final = is_address(type, final);
     const bool takes_original = has_original && (decoding_prefers_original(decoding) || !has_final);
     *out = without_escapes(decoding, takes_original ? original : final);
@@ -122,14 +109,14 @@ static void decode_recipient(struct decoding *decoding, struct event event, stru
     struct span type;
     int64_t attempt_ms;
     const struct span status = fields_find(block, "Status");
-    const struct span diagnostic = typed_value(fields_find(block, "Diagnostic-Code"), &type);
+    const struct span diagnostic = text_typed(fields_find(block, "Diagnostic-Code"), &type);
     const bool has_address = take_recipient(decoding, block, &event.recipient);
     struct span action = fields_find(block, "Action");
     action.size = action.size == 0 ? 0 : text_host(action).size; /* a comment may follow */
     event.kind = has_address ? word_kind(ACTIONS, sizeof(ACTIONS) / sizeof(ACTIONS[0]), action)
                              : KIND_IGNORED;
     decoding_reply(decoding, diagnostic, status, &event.reply);
-    event.mx = text_host(typed_value(fields_find(block, "Remote-MTA"), &type));
+    event.mx = text_host(text_typed(fields_find(block, "Remote-MTA"), &type));
     if (fields_date_ms(fields_find(block, "Last-Attempt-Date"), &attempt_ms)) {
         event.ts_ms = attempt_ms;
     }

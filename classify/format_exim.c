@@ -18,22 +18,11 @@ static const struct word_kind KINDS[] = {
     {"==", KIND_DEFERRED},  {"**", KIND_BOUNCED},
 };
 
-static struct span skip(struct span text, size_t size)
-{
-    return (struct span){text.data + size, text.size - size};
-}
-
-static size_t find(struct span text, struct span words)
-{
-    const char *at = text.size == 0 ? NULL : memmem(text.data, text.size, words.data, words.size);
-    return at == NULL ? text.size : (size_t)(at - text.data);
-}
-
 static struct span take_word(struct span *text)
 {
-    const size_t size = find(*text, SPAN(" "));
+    const size_t size = span_find(*text, SPAN(" "));
     const struct span word = {text->data, size};
-    *text = span_trim(skip(*text, size));
+    *text = span_trim(span_skip(*text, size));
     return word;
 }
 
@@ -55,12 +44,12 @@ static bool is_message_id(struct span word)
 /* The rest of ` F=` up to a blank; SPAN_NONE if it is not there. */
 static struct span field_of(struct span text, struct span name)
 {
-    const size_t at = find(text, name);
+    const size_t at = span_find(text, name);
     if (at == text.size) {
         return SPAN_NONE;
     }
-    const struct span value = skip(text, at + name.size);
-    return (struct span){value.data, find(value, SPAN(" "))};
+    const struct span value = span_skip(text, at + name.size);
+    return (struct span){value.data, span_find(value, SPAN(" "))};
 }
 
 /* --- the text -----------------------------------------------------------------------------------
@@ -70,7 +59,7 @@ static struct span field_of(struct span text, struct span name)
 static struct span with_line_breaks(struct decoding *decoding, struct span text)
 {
     char *memory =
-        find(text, SPAN("\\n")) == text.size ? NULL : decoding_memory(decoding, text.size);
+        span_find(text, SPAN("\\n")) == text.size ? NULL : decoding_memory(decoding, text.size);
     if (memory == NULL) {
         return text;
     }
@@ -92,19 +81,19 @@ static bool take_server_words(struct span *text)
 {
     const bool says = span_starts(*text, SPAN("SMTP error from remote mail")) ||
                       span_starts(*text, SPAN("LMTP error after "));
-    const size_t after = find(*text, SPAN(" after "));
+    const size_t after = span_find(*text, SPAN(" after "));
     if (!says || after == text->size) {
         return false;
     }
-    struct span rest = skip(*text, after);
-    const size_t colon = find(rest, SPAN(": "));
+    struct span rest = span_skip(*text, after);
+    const size_t colon = span_find(rest, SPAN(": "));
     if (colon == rest.size) {
         return false;
     }
-    rest = skip(rest, colon + 2);
-    const size_t second = find(rest, SPAN(": "));
+    rest = span_skip(rest, colon + 2);
+    const size_t second = span_find(rest, SPAN(": "));
     if (span_starts(rest, SPAN("host ")) && second < rest.size) {
-        rest = skip(rest, second + 2);
+        rest = span_skip(rest, second + 2);
     }
     *text = rest;
     return true;
@@ -112,7 +101,7 @@ static bool take_server_words(struct span *text)
 
 static bool has_given_up(struct span text)
 {
-    return find(text, SPAN("retry timeout exceeded")) < text.size;
+    return span_find(text, SPAN("retry timeout exceeded")) < text.size;
 }
 
 static void judge(struct event *event, struct span text, bool is_servers)
@@ -138,13 +127,13 @@ static struct span take_recipient(const struct decoding *decoding, struct span *
         recipient.size--;
     }
     if (rest->size > 0 && rest->data[0] == '<') {
-        const size_t end = find(*rest, SPAN(">"));
+        const size_t end = span_find(*rest, SPAN(">"));
         const struct span original = {rest->data, end < rest->size ? end + 1 : end};
         if (decoding_prefers_original(decoding) &&
             memchr(original.data, '@', original.size) != NULL) {
             recipient = text_in_brackets(original);
         }
-        *rest = skip(*rest, original.size);
+        *rest = span_skip(*rest, original.size);
     }
     return recipient;
 }
@@ -158,21 +147,21 @@ static struct span failure_text(struct span line, struct span rest)
         return rest;
     }
     if (rest.size > 0 && rest.data[0] == ':') {
-        return span_trim(skip(rest, 1));
+        return span_trim(span_skip(rest, 1));
     }
-    const size_t at = find(rest, SPAN(": "));
-    return at == rest.size ? SPAN_NONE : skip(rest, at + 2);
+    const size_t at = span_find(rest, SPAN(": "));
+    return at == rest.size ? SPAN_NONE : span_skip(rest, at + 2);
 }
 
 /* C="250 2.0.0 Ok" */
 static struct span confirmation(struct span rest)
 {
-    const size_t at = find(rest, SPAN(" C=\""));
+    const size_t at = span_find(rest, SPAN(" C=\""));
     if (at == rest.size) {
         return SPAN_NONE;
     }
-    const struct span text = skip(rest, at + 4);
-    const size_t end = find(text, SPAN("\" "));
+    const struct span text = span_skip(rest, at + 4);
+    const size_t end = span_find(text, SPAN("\" "));
     if (end < text.size) {
         return (struct span){text.data, end};
     }
@@ -250,7 +239,7 @@ static bool is_like_text(struct span text)
     static const char *const FLAGS[] = {" <= ", " => ", " -> ", " >> ",
                                         " == ", " ** ", " *> ", " Completed"};
     for (size_t i = 0; i < sizeof(FLAGS) / sizeof(FLAGS[0]); i++) {
-        const size_t at = find(text, span_of(FLAGS[i]));
+        const size_t at = span_find(text, span_of(FLAGS[i]));
         const char *before = at == text.size ? NULL : memrchr(text.data, ' ', at);
         if (before != NULL &&
             is_message_id((struct span){before + 1, (size_t)(text.data + at - before) - 1})) {

@@ -252,9 +252,21 @@ bool text_contains(struct span text, const char *words)
     return false;
 }
 
+struct span text_typed(struct span text, struct span *type)
+{
+    const char *semicolon = text.size == 0 ? NULL : memchr(text.data, ';', text.size);
+    *type = SPAN_NONE;
+    if (semicolon == NULL) {
+        return text;
+    }
+    const size_t size = (size_t)(semicolon - text.data);
+    *type = span_trim((struct span){text.data, size});
+    return span_trim(span_skip(text, size + 1));
+}
+
 bool text_holds(struct span text, const char *words)
 {
-    return text.size > 0 && memmem(text.data, text.size, words, strlen(words)) != NULL;
+    return span_find(text, span_of(words)) < text.size;
 }
 
 bool text_is_unreached(struct span text)

@@ -54,11 +54,6 @@ enum pick {
 
 _Static_assert((int)PICK_COUNT <= PICKS_MAX, "as many as a format may pick");
 
-#define KEY(literal)                                                                               \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
-
 static const struct span KEYS[FIELD_COUNT] = {
     [FIELD_TYPE] = KEY("type"),
     [FIELD_ID] = KEY("id"),

@@ -37,11 +37,6 @@ enum field {
 
 _Static_assert((int)FIELD_COUNT <= PICKS_MAX, "as many as a format may pick");
 
-#define KEY(literal)                                                                               \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
-
 static const struct span KEYS[FIELD_COUNT] = {
     [FIELD_KIND] = KEY("kind"),
     [FIELD_ORIGIN] = KEY("origin"),

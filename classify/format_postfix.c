@@ -22,26 +22,14 @@ static const struct word_kind KINDS[] = {
     {"bounced", KIND_BOUNCED},
 };
 
-static struct span skip(struct span text, size_t size)
-{
-    return (struct span){text.data + size, text.size - size};
-}
-
-/* Where the words begin in the text; its size if they are not there. */
-static size_t find(struct span text, struct span words)
-{
-    const char *at = text.size == 0 ? NULL : memmem(text.data, text.size, words.data, words.size);
-    return at == NULL ? text.size : (size_t)(at - text.data);
-}
-
 /* What stands behind ` name=`, up to a comma; SPAN_NONE if it is not there. */
 static struct span value_of(struct span text, struct span name)
 {
-    const size_t at = find(text, name);
+    const size_t at = span_find(text, name);
     if (at == text.size) {
         return SPAN_NONE;
     }
-    const struct span value = skip(text, at + name.size);
+    const struct span value = span_skip(text, at + name.size);
     const char *comma = value.size == 0 ? NULL : memchr(value.data, ',', value.size);
     return (struct span){value.data, comma == NULL ? value.size : (size_t)(comma - value.data)};
 }
@@ -49,13 +37,13 @@ static struct span value_of(struct span text, struct span name)
 /* An address in angle brackets, which may hold commas. */
 static struct span address_of(struct span text, struct span name)
 {
-    const size_t at = find(text, name);
+    const size_t at = span_find(text, name);
     if (at == text.size) {
         return SPAN_NONE;
     }
-    const struct span value = skip(text, at + name.size);
-    const size_t end = find(value, SPAN(">,"));
-    const size_t last = find(value, SPAN(">"));
+    const struct span value = span_skip(text, at + name.size);
+    const size_t end = span_find(value, SPAN(">,"));
+    const size_t last = span_find(value, SPAN(">"));
     const size_t size = end < value.size ? end : last;
     return size == 0 || size == value.size ? SPAN_NONE : (struct span){value.data, size};
 }
@@ -66,11 +54,11 @@ static struct span address_of(struct span text, struct span name)
 /* `(text)`; a text may hold brackets itself, and the line may have been cut. */
 static struct span text_of(struct span behind_status)
 {
-    const size_t open = find(behind_status, SPAN(" ("));
+    const size_t open = span_find(behind_status, SPAN(" ("));
     if (open == behind_status.size) {
         return SPAN_NONE;
     }
-    struct span text = span_trim(skip(behind_status, open + 2));
+    struct span text = span_trim(span_skip(behind_status, open + 2));
     if (text.size > 0 && text.data[text.size - 1] == ')') {
         text.size--;
     }
@@ -86,10 +74,10 @@ static bool take_server_words(struct span *text)
         return false;
     }
     for (size_t i = 0; i < sizeof(SAYS) / sizeof(SAYS[0]); i++) {
-        const size_t at = find(*text, SAYS[i]);
+        const size_t at = span_find(*text, SAYS[i]);
         if (at < text->size) {
-            *text = skip(*text, at + SAYS[i].size);
-            text->size = find(*text, SPAN(" (in reply to "));
+            *text = span_skip(*text, at + SAYS[i].size);
+            text->size = span_find(*text, SPAN(" (in reply to "));
             return true;
         }
     }
@@ -117,12 +105,12 @@ static void judge(struct event *event, struct span text, bool is_servers, struct
 
 static void decode_attempt(struct decoding *decoding, struct event event, struct span text)
 {
-    const size_t at = find(text, SPAN(" status="));
-    const struct span behind = skip(text, at + 8);
+    const size_t at = span_find(text, SPAN(" status="));
+    const struct span behind = span_skip(text, at + 8);
     const struct span head = {text.data, at};
     const struct span relay = value_of(head, SPAN(" relay="));
     struct span words = text_of(behind);
-    event.native_class = (struct span){behind.data, find(behind, SPAN(" "))};
+    event.native_class = (struct span){behind.data, span_find(behind, SPAN(" "))};
     event.kind = word_kind(KINDS, sizeof(KINDS) / sizeof(KINDS[0]), event.native_class);
     const struct span original = address_of(head, SPAN(" orig_to=<"));
     event.recipient = decoding_prefers_original(decoding) && original.size > 0 &&
@@ -141,7 +129,7 @@ static void decode_attempt(struct decoding *decoding, struct event event, struct
 /* `4XkT2m1YqDz1001: rest` */
 static struct span take_queue_id(struct span *text)
 {
-    const size_t size = find(*text, SPAN(": "));
+    const size_t size = span_find(*text, SPAN(": "));
     for (size_t i = 0; i < size; i++) {
         const char c = text->data[i];
         if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))) {
@@ -152,7 +140,7 @@ static struct span take_queue_id(struct span *text)
         return SPAN_NONE;
     }
     const struct span id = {text->data, size};
-    *text = skip(*text, size + 2);
+    *text = span_skip(*text, size + 2);
     return id;
 }
 
@@ -163,7 +151,7 @@ static void decode_line(struct decoding *decoding, struct span line)
     event.ts_ms = log.ts_ms != 0 ? log.ts_ms : decoding_envelope_ms(decoding);
     event.message_id = take_queue_id(&log.text);
     if (event.message_id.size > 0 && span_starts(log.text, SPAN("to=<")) &&
-        find(log.text, SPAN(" status=")) < log.text.size) {
+        span_find(log.text, SPAN(" status=")) < log.text.size) {
         decode_attempt(decoding, event, log.text);
     } else {
         decoding_event(decoding, &event);

@@ -111,24 +111,11 @@ static void judge(struct event *event, struct enhanced status, bool is_servers)
     }
 }
 
-/* `smtp;550 5.1.1 ...`; of another type, the words behind the semicolon. */
-static struct span diagnosis(struct span text, bool *is_servers)
-{
-    *is_servers = span_starts_nocase(text, SPAN("smtp;"));
-    const char *semicolon = text.size == 0 ? NULL : memchr(text.data, ';', text.size);
-    if (semicolon == NULL || *is_servers) {
-        return text;
-    }
-    const size_t used = (size_t)(semicolon - text.data) + 1;
-    return (struct span){text.data + used, text.size - used};
-}
-
 /* `rfc822;a@b` */
 static struct span original_recipient(struct span text)
 {
-    return text_in_brackets(span_starts_nocase(text, SPAN("rfc822;"))
-                                ? (struct span){text.data + 7, text.size - 7}
-                                : text);
+    struct span type;
+    return text_in_brackets(text_typed(text, &type));
 }
 
 /* The rollup or domain before the name of the virtual MTA. */
@@ -172,8 +159,8 @@ static void decode_record(struct decoding *decoding, const struct span *picks)
 {
     struct event event = names_of(decoding, picks);
     struct enhanced status = {0};
-    bool is_servers;
-    const struct span diag = diagnosis(picks[DSN_DIAG], &is_servers);
+    struct span type;
+    const struct span diag = text_typed(picks[DSN_DIAG], &type);
     event.kind = word_kind(KINDS, sizeof(KINDS) / sizeof(KINDS[0]), picks[TYPE]);
     if (span_equal(picks[TYPE], SPAN("rs"))) {
         event.kind = word_kind(ACTIONS, sizeof(ACTIONS) / sizeof(ACTIONS[0]), picks[DSN_ACTION]);
@@ -185,7 +172,7 @@ static void decode_record(struct decoding *decoding, const struct span *picks)
     (void)enhanced_parse((struct span){picks[DSN_STATUS].data,
                                        picks[DSN_STATUS].size < 5 ? picks[DSN_STATUS].size : 5},
                          &status);
-    judge(&event, status, is_servers);
+    judge(&event, status, span_equal_nocase(type, SPAN("smtp")));
     decoding_event_checked(decoding, &event);
 }
 

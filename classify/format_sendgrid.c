@@ -34,11 +34,6 @@ enum pick {
 
 _Static_assert((int)PICK_COUNT <= PICKS_MAX, "as many as a format may pick");
 
-#define KEY(literal)                                                                               \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
-
 static const struct span KEYS[PICK_COUNT] = {
     [EMAIL] = KEY("email"),
     [TIMESTAMP] = KEY("timestamp"),

@@ -167,17 +167,6 @@ static bool is_account_list(struct span subtype)
            span_equal(subtype, SPAN("OnAccountSuppressionList"));
 }
 
-/* `dns; mx1.example.com` */
-static struct span mta_name(struct span text)
-{
-    const char *semicolon = text.size == 0 ? NULL : memchr(text.data, ';', text.size);
-    if (semicolon == NULL) {
-        return text;
-    }
-    const size_t used = (size_t)(semicolon - text.data) + 1;
-    return span_trim((struct span){text.data + used, text.size - used});
-}
-
 static bool has_diagnostic(const struct json_node *recipients)
 {
     if (recipients == NULL || recipients->kind != JSON_ARRAY) {
@@ -198,6 +187,7 @@ static void decode_bounce(struct decoding *decoding, const struct json_node *con
     struct event event = common_event(decoding, picks);
     const struct span type = field_text(picks[BOUNCE_TYPE]);
     const struct span subtype = field_text(picks[BOUNCE_SUBTYPE]);
+    struct span mta_type;
     event.kind = KIND_BOUNCED;
     if (is_account_list(subtype)) {
         event.kind = KIND_DROPPED;
@@ -207,7 +197,7 @@ static void decode_bounce(struct decoding *decoding, const struct json_node *con
         event.origin = has_diagnostic(picks[BOUNCE_RECIPIENTS]) ? ORIGIN_REMOTE : ORIGIN_LOCAL;
     }
     event.native_class = decoding_join(decoding, type, '/', subtype);
-    event.mx = mta_name(field_text(picks[BOUNCE_REPORTING_MTA]));
+    event.mx = text_typed(field_text(picks[BOUNCE_REPORTING_MTA]), &mta_type);
     take_event_id(picks[BOUNCE_FEEDBACK_ID], &event);
     (void)field_time_ms(picks[BOUNCE_TIMESTAMP], &event.ts_ms);
     decode_recipients(decoding, event, picks[BOUNCE_RECIPIENTS]);

@@ -8,15 +8,10 @@
 
 enum { MONTH_TIME_SIZE = 15, DATE_TIME_SIZE = 19, PRIORITY_SIZE_MAX = 5 };
 
-static struct span skip(struct span text, size_t size)
-{
-    return (struct span){text.data + size, text.size - size};
-}
-
 static struct span skip_blanks(struct span text)
 {
     while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = skip(text, 1);
+        text = span_skip(text, 1);
     }
     return text;
 }
@@ -34,7 +29,7 @@ static struct span take_word(struct span *text)
         size++;
     }
     const struct span word = {text->data, size};
-    *text = skip_blanks(skip(*text, size));
+    *text = skip_blanks(span_skip(*text, size));
     return word;
 }
 
@@ -84,7 +79,7 @@ bool log_time_take(struct span *text, int64_t *ms)
     if (whole.overflowed || !time_parse(writer_span(&whole), ms)) {
         return false;
     }
-    *text = skip_blanks(skip(*text, size));
+    *text = skip_blanks(span_skip(*text, size));
     return true;
 }
 
@@ -140,7 +135,7 @@ static bool take_month_time(struct span *text, int64_t about_ms, int64_t *ms)
         return false;
     }
     *ms = latest_time(*text, month, about_ms);
-    *text = skip_blanks(skip(*text, MONTH_TIME_SIZE));
+    *text = skip_blanks(span_skip(*text, MONTH_TIME_SIZE));
     return true;
 }
 
@@ -157,14 +152,15 @@ static struct span skip_priority(struct span text)
     while (size < text.size && size < PRIORITY_SIZE_MAX && is_digit(text.data[size])) {
         size++;
     }
-    return size > 1 && size < text.size && text.data[size] == '>' ? skip(text, size + 1) : text;
+    return size > 1 && size < text.size && text.data[size] == '>' ? span_skip(text, size + 1)
+                                                                  : text;
 }
 
 /* `-`, or `[id name="value"]`, several of them. */
 static struct span skip_structured_data(struct span text)
 {
     if (text.size > 0 && text.data[0] == '-') {
-        return skip_blanks(skip(text, 1));
+        return skip_blanks(span_skip(text, 1));
     }
     bool quoted = false;
     size_t depth = 0;
@@ -183,7 +179,7 @@ static struct span skip_structured_data(struct span text)
             break;
         }
     }
-    return size >= text.size ? skip(text, text.size) : skip_blanks(skip(text, size));
+    return size >= text.size ? span_skip(text, text.size) : skip_blanks(span_skip(text, size));
 }
 
 /* `postfix/smtp[4110]:`, `exim:`; a program's name has no @ and no `=`, and a queue id no bracket or slash. */
@@ -233,7 +229,7 @@ struct log_line log_line_parse(struct span line, int64_t about_ms)
     struct span versioned = log.text;
     const bool is_5424 = span_starts(log.text, SPAN("1 "));
     if (is_5424) {
-        versioned = skip_blanks(skip(log.text, 2));
+        versioned = skip_blanks(span_skip(log.text, 2));
     }
     if (log_time_take(&versioned, &log.ts_ms)) {
         log.text = versioned;

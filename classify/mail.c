@@ -135,7 +135,8 @@ enum err mail_read(struct span bytes, struct mail **out)
     if (mail == NULL) {
         return ERR_NO_MEMORY;
     }
-    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes.data, bytes.size);
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(
+        bytes.data, bytes.size < MAIL_SIZE_MAX ? bytes.size : MAIL_SIZE_MAX);
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     mail->message = g_mime_parser_construct_message(parser, NULL);
     g_object_unref(parser);
@@ -292,4 +293,12 @@ bool fields_date_ms(struct span text, int64_t *ms)
     g_date_time_unref(date);
     *ms = seconds * 1000;
     return seconds > 0 && seconds <= TIME_MS_MAX / 1000;
+}
+
+struct span fields_base64(struct span text, char *memory)
+{
+    gint state = 0;
+    guint kept = 0;
+    const gsize size = g_base64_decode_step(text.data, text.size, (guchar *)memory, &state, &kept);
+    return (struct span){memory, size};
 }

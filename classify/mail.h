@@ -4,7 +4,9 @@
  * forms of RFC 6533) and the head of the mail that it is about, however deep they lie.
  *
  * Owns:    a struct mail its memory; all spans are borrowed from it.
- * Limits:  MAIL_DEPTH_MAX levels of parts; what lies deeper is not found.
+ * Limits:  MAIL_DEPTH_MAX levels of parts; what lies deeper is not found, nor what is behind the first MAIL_SIZE_MAX
+ *          bytes: a report comes first, the mail that it is about may be long, and GMime needs 200 times as much
+ *          for a mail of nothing but empty parts.
  * Thread:  any; one mail is confined to one.
  * Sources: RFC 3462, RFC 3464, RFC 5965, RFC 6533; GMime 3 for MIME itself.
  *
@@ -15,7 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { MAIL_DEPTH_MAX = 16 };
+enum { MAIL_DEPTH_MAX = 16, MAIL_SIZE_MAX = 512 * 1024 };
 
 enum report { REPORT_NONE, REPORT_DELIVERY, REPORT_FEEDBACK };
 
@@ -53,3 +55,6 @@ struct span fields_find_next(struct span block, const char *name, struct span va
 
 /* A date of RFC 5322; false if it is none. */
 bool fields_date_ms(struct span text, int64_t *ms);
+
+/* What base64 says, blanks and line breaks among it; `memory` holds three bytes more than the text. */
+struct span fields_base64(struct span text, char *memory);

@@ -29,11 +29,6 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static struct span skip(struct span text, size_t size)
-{
-    return size == 0 ? text : (struct span){text.data + size, text.size - size};
-}
-
 static size_t blank_size(struct span text)
 {
     size_t size = 0;
@@ -55,7 +50,7 @@ static bool take_number(struct span *text, uint16_t *out)
         value = (uint16_t)(value * 10 + (text->data[size] - '0'));
         size++;
     }
-    *text = skip(*text, size);
+    *text = span_skip(*text, size);
     *out = value;
     return size > 0;
 }
@@ -65,7 +60,7 @@ static bool take_dot(struct span *text)
     if (text->size == 0 || text->data[0] != '.') {
         return false;
     }
-    *text = skip(*text, 1);
+    *text = span_skip(*text, 1);
     return true;
 }
 
@@ -115,7 +110,7 @@ static bool take_code(struct span *text, struct prefix *prefix)
         return false;
     }
     prefix->code = code;
-    *text = skip(rest, prefix->continued ? 1 : 0);
+    *text = span_skip(rest, prefix->continued ? 1 : 0);
     return true;
 }
 
@@ -124,13 +119,13 @@ static bool take_status(struct span *text, struct prefix *prefix)
 {
     struct span rest = *text;
     if (rest.size > 0 && rest.data[0] == '#') {
-        rest = skip(rest, 1);
+        rest = span_skip(rest, 1);
     }
     if (!take_enhanced(&rest, &prefix->enhanced)) {
         return false;
     }
     if (rest.size > 0 && (rest.data[0] == ':' || rest.data[0] == ',')) {
-        rest = skip(rest, 1);
+        rest = span_skip(rest, 1);
     }
     if (rest.size > 0 && !is_blank(rest.data[0])) {
         prefix->enhanced = (struct enhanced){0};
@@ -145,7 +140,7 @@ static struct prefix prefix_parse(struct span text)
     struct prefix prefix = {0};
     struct span rest = text;
     const bool has_code = take_code(&rest, &prefix);
-    struct span status = skip(rest, blank_size(rest));
+    struct span status = span_skip(rest, blank_size(rest));
     const bool has_status = take_status(&status, &prefix);
     if (has_status) {
         rest = status;
@@ -183,10 +178,10 @@ static struct span join_lines(const struct prefix *first, struct span text, char
     while (text.size > 0) {
         const size_t blank = blank_size(text);
         line_start = line_start || (blank > 0 && memchr(text.data, '\n', blank) != NULL);
-        text = skip(text, blank);
+        text = span_skip(text, blank);
         const struct prefix again = prefix_parse(text);
         if (is_repeated(first, &again, line_start)) {
-            text = skip(text, again.size);
+            text = span_skip(text, again.size);
             line_start = false;
             continue;
         }
@@ -198,7 +193,7 @@ static struct span join_lines(const struct prefix *first, struct span text, char
             put_u8(&out, ' ');
         }
         put_bytes(&out, (struct span){text.data, word});
-        text = skip(text, word);
+        text = span_skip(text, word);
         line_start = false;
     }
     return writer_span(&out);
@@ -214,7 +209,7 @@ static bool needs_joining(const struct prefix *first, struct span text)
         if (!is_digit(text.data[i]) || (i > 0 && !is_blank(text.data[i - 1]))) {
             continue;
         }
-        const struct prefix again = prefix_parse(skip(text, i));
+        const struct prefix again = prefix_parse(span_skip(text, i));
         if (is_repeated(first, &again, i == 0)) {
             return true;
         }
@@ -226,11 +221,11 @@ struct reply reply_parse(struct span text, char *memory)
 {
     text = span_trim(text);
     if (span_starts_nocase(text, SPAN("smtp;"))) {
-        text = span_trim(skip(text, 5));
+        text = span_trim(span_skip(text, 5));
     }
     const struct prefix first = prefix_parse(text);
     struct reply reply = {.code = first.code, .enhanced = first.enhanced};
-    text = skip(text, first.size);
+    text = span_skip(text, first.size);
     if (text.size > 0) {
         reply.text = needs_joining(&first, text) ? join_lines(&first, text, memory) : text;
     }

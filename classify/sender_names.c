@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static struct span skip(struct span text, size_t size)
-{
-    return (struct span){text.data + size, text.size - size};
-}
-
 /* Up to the next hole or the end. */
 static struct span literal_of(struct span template)
 {
@@ -32,7 +27,7 @@ const char *sender_template_check(struct span template)
     bool has_name = false;
     while (template.size > 0) {
         const struct span literal = literal_of(template);
-        template = skip(template, literal.size);
+        template = span_skip(template, literal.size);
         if (template.size == 0) {
             break;
         }
@@ -46,7 +41,7 @@ const char *sender_template_check(struct span template)
             return "a hole that is neither {tenant} nor {campaign} nor {}";
         }
         has_name = has_name || is_name;
-        template = skip(template, size);
+        template = span_skip(template, size);
         if (template.size > 0 && template.data[0] == '{') {
             return "two holes side by side: nobody knows where the first ends";
         }
@@ -74,14 +69,14 @@ struct sender_names sender_names_of(struct span template, struct span sender)
         if (!span_starts(sender, literal)) {
             return NONE;
         }
-        sender = skip(sender, literal.size);
-        template = skip(template, literal.size);
+        sender = span_skip(sender, literal.size);
+        template = span_skip(template, literal.size);
         if (template.size == 0) {
             break;
         }
         size_t size;
         const struct span name = hole_of(template, &size);
-        template = skip(template, size);
+        template = span_skip(template, size);
         const size_t taken = hole_size(sender, literal_of(template));
         if (taken == 0) {
             return NONE;
@@ -91,7 +86,7 @@ struct sender_names sender_names_of(struct span template, struct span sender)
         } else if (span_equal(name, SPAN("campaign"))) {
             names.campaign = (struct span){sender.data, taken};
         }
-        sender = skip(sender, taken);
+        sender = span_skip(sender, taken);
     }
     return sender.size == 0 ? names : NONE;
 }

@@ -11,8 +11,7 @@
  *            more often than that is here.
  * Owns:      UNKNOWN_MAX entries, all taken by unknown_create(): 370 KB, untouched while they are empty.
  * Memory:    unknown_add() takes none.
- * Cost:      about 1 us for a text of 60 bytes, most of it the mask: a sixth of what reading the text by
- *            193 rules of words takes. The table itself: log2(UNKNOWN_MAX) steps at most.
+ * Cost:      most of it the mask. The table itself: log2(UNKNOWN_MAX) steps at most.
  * Thread:    confined to one. No clock: times are the events'.
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -25,7 +25,7 @@ enum {
 };
 
 /* The client takes a block for each answer of a broker and gives it back some ms later. Mapped and unmapped each time,
- * its pages are cleared by the kernel again and again: 3 to 9 % of the process. */
+ * its pages are cleared by the kernel again and again. */
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
