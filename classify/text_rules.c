@@ -113,11 +113,10 @@ static bool provider_holds(const struct text_provider *provider, const struct ev
            ends_with_any(domain_of(event->recipient), provider->domains);
 }
 
-/* TEXT_WON: everything holds. */
-static enum text_verdict judge(const struct text_rules *rules,
-                               const struct text_rule *rule,
-                               const struct event *event,
-                               const struct reply *reply)
+enum text_verdict text_rules_judge(const struct text_rules *rules,
+                                   const struct text_rule *rule,
+                                   const struct event *event,
+                                   const struct reply *reply)
 {
     if (rule->when.kinds != 0 && (rule->when.kinds >> event->kind & 1) == 0) {
         return TEXT_OTHER_KIND;
@@ -213,7 +212,7 @@ static int on_found(
     (void)to;
     (void)flags;
     if ((search->best == NULL || rule < search->best) &&
-        judge(search->rules, rule, search->event, search->reply) == TEXT_WON) {
+        text_rules_judge(search->rules, rule, search->event, search->reply) == TEXT_WON) {
         search->best = rule;
     }
     return search->best == search->rules->rules; /* nothing comes before the first */
@@ -270,7 +269,7 @@ size_t text_rules_explain(const struct text_rules *rules,
     bool is_won = false;
     scan(rules, scanner, reply->text, on_listed, &listing);
     for (size_t i = 0; i < listing.count; i++) {
-        out[i].verdict = judge(rules, out[i].rule, event, reply);
+        out[i].verdict = text_rules_judge(rules, out[i].rule, event, reply);
         if (out[i].verdict == TEXT_WON && is_won) {
             out[i].verdict = TEXT_BEATEN;
         }
