@@ -468,7 +468,7 @@ static bool keep_text(struct json_shapes *shapes, struct span text, const struct
     return keep_end(shapes, find_link(shapes, step, rest, STEP_END), rest, root);
 }
 
-static void forget(struct json_shapes *shapes)
+void json_shapes_forget(struct json_shapes *shapes)
 {
     shapes->forgotten += JSON_SHAPES_MAX;
     shapes->steps[ROOT] = (struct step){0};
@@ -489,7 +489,7 @@ void json_shapes_learn(struct json_shapes *shapes, struct span text, const struc
         return;
     }
     if (shapes->patience == 1) {
-        forget(shapes);
+        json_shapes_forget(shapes);
     }
     if (!keep_text(shapes, text, root)) {
         shapes->patience = PATIENCE;
@@ -502,7 +502,7 @@ enum err json_shapes_create(struct json_shapes **out)
     if (shapes == NULL) {
         return ERR_NO_MEMORY;
     }
-    forget(shapes);
+    json_shapes_forget(shapes);
     *out = shapes;
     return OK;
 }

@@ -38,3 +38,6 @@ const struct json_node *json_shapes_read(struct json_shapes *shapes,
 /* Has a look at a text that json_shapes_read() did not know; `root` is what json_read() said of it.
  * At most one pass over it, and none if it is long. */
 void json_shapes_learn(struct json_shapes *shapes, struct span text, const struct json_node *root);
+
+/* As if none had been learned. */
+void json_shapes_forget(struct json_shapes *shapes);

@@ -3,7 +3,8 @@
  * Everything happens on one core and in turn, round after round, with the same replies: what the
  * intake does for a failed event (reply_parse(), classify()), its parts alone, and PCRE2's JIT in
  * the place of the engine. PCRE2 is given texts that were taken apart before, so nothing but its
- * own work is counted for it, and its answers are held against ours.
+ * own work is counted for it, and its answers are held against ours. Each round begins with a
+ * classifier that remembers no texts (text_rules.c).
  *
  * The rules are those in force, and the same with more made of them (more_rules.h).
  *
@@ -12,6 +13,7 @@
 #include "bench/classify.h"
 
 #include <dirent.h>
+#include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,11 +30,12 @@
 #include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
+#include "classify/text_seen.h"
 
 enum {
     REPLIES_DEFAULT = 12000,
     ROUNDS_DEFAULT = 7,
-    TEXT_MEMORY = 2 * TEXT_SCANNED_MAX,
+    TEXT_MEMORY = 2 * TEXT_SEEN_MAX,
     KEYS = 4096,
     KEY_PASSES = 64,
     PATHS_MAX = 256,
@@ -50,26 +53,44 @@ static struct event event_of(const struct failure *failure, char memory[TEXT_MEM
     return event;
 }
 
-/* The same, taken apart beforehand: event.reply as rules are asked. */
+/* The same, taken apart beforehand: event.reply as rules are asked. `seen`: with the text that
+ * patterns see. */
 struct parsed {
     struct event *events;
+    struct reply *seen;
     char *memory;
+    char *seen_memory;
 };
 
 static enum err parse_all(const struct failures *failures, struct parsed *out)
 {
     out->events = calloc(failures->count, sizeof(out->events[0]));
+    out->seen = calloc(failures->count, sizeof(out->seen[0]));
     out->memory = malloc(failures->bytes + TEXT_MEMORY);
-    if (out->events == NULL || out->memory == NULL) {
+    out->seen_memory = malloc(failures->bytes + failures->count + TEXT_MEMORY);
+    if (out->events == NULL || out->seen == NULL || out->memory == NULL ||
+        out->seen_memory == NULL) {
         return ERR_NO_MEMORY;
     }
     char *at = out->memory;
+    char *seen_at = out->seen_memory;
     for (size_t i = 0; i < failures->count; i++) {
         out->events[i] = event_of(&failures->items[i], at);
         out->events[i].reply = classify_reply(&out->events[i].reply);
         at += failures->items[i].said.size;
+        out->seen[i] = out->events[i].reply;
+        out->seen[i].text = text_seen(out->events[i].reply.text, out->events[i].recipient, seen_at);
+        seen_at += out->seen[i].text.data == seen_at ? out->seen[i].text.size : 0;
     }
     return OK;
+}
+
+static void free_parsed(struct parsed *parsed)
+{
+    free(parsed->events);
+    free(parsed->seen);
+    free(parsed->memory);
+    free(parsed->seen_memory);
 }
 
 /* --- one set of rules ---------------------------------------------------------------------------
@@ -81,6 +102,7 @@ struct subject {
     struct ruleset ruleset; /* of the given one, with more text rules */
     struct classifier *classifier;
     struct text_scanner *scanner;
+    hs_scratch_t *scratch;
     struct pcre *pcre; /* NULL: there is none */
 };
 
@@ -115,8 +137,33 @@ static double time_words(const struct subject *subject, uint64_t *answers)
     const int64_t start = now_ns();
     for (size_t i = 0; i < count; i++) {
         const struct event *event = &subject->parsed->events[i];
-        *answers += text_rules_find(subject->ruleset.text_rules, subject->scanner, event,
-                                    &event->reply) != NULL;
+        *answers += text_rules_find(subject->scanner, event, &event->reply) != NULL;
+    }
+    return (double)(now_ns() - start) / (double)count;
+}
+
+static int on_match(
+    unsigned number, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+    uint64_t *matches = context;
+    (void)number;
+    (void)from;
+    (void)to;
+    (void)flags;
+    (*matches)++;
+    return 0;
+}
+
+/* Nothing but the engine. */
+static double time_scan(const struct subject *subject, uint64_t *answers)
+{
+    const size_t count = subject->failures->count;
+    const struct hs_database *database = subject->ruleset.text_rules->parts[PART_OWN].database;
+    const int64_t start = now_ns();
+    for (size_t i = 0; i < count; i++) {
+        const struct span text = subject->parsed->seen[i].text;
+        CHECK(hs_scan(database, text.data, (unsigned)text.size, 0, subject->scratch, on_match,
+                      answers) == HS_SUCCESS);
     }
     return (double)(now_ns() - start) / (double)count;
 }
@@ -127,7 +174,7 @@ static double time_one_by_one(const struct subject *subject, uint64_t *answers)
     const int64_t start = now_ns();
     for (size_t i = 0; i < count; i++) {
         const struct event *event = &subject->parsed->events[i];
-        *answers += pcre_one_by_one(subject->pcre, event, &event->reply) != NULL;
+        *answers += pcre_one_by_one(subject->pcre, event, &subject->parsed->seen[i]) != NULL;
     }
     return (double)(now_ns() - start) / (double)count;
 }
@@ -137,8 +184,7 @@ static double time_alternation(const struct subject *subject, uint64_t *answers)
     const size_t count = subject->failures->count;
     const int64_t start = now_ns();
     for (size_t i = 0; i < count; i++) {
-        const struct event *event = &subject->parsed->events[i];
-        *answers += pcre_alternation(subject->pcre, event->reply.text) != NULL;
+        *answers += pcre_alternation(subject->pcre, subject->parsed->seen[i].text) != NULL;
     }
     return (double)(now_ns() - start) / (double)count;
 }
@@ -147,18 +193,28 @@ static const struct {
     double (*time)(const struct subject *subject, uint64_t *answers);
     bool is_pcre;
 } TIMED[TIMED_COUNT] = {
-    [TIMED_WHOLE] = {time_whole, false},
-    [TIMED_REPLY] = {time_reply, false},
-    [TIMED_WORDS] = {time_words, false},
-    [TIMED_ONE_BY_ONE] = {time_one_by_one, true},
-    [TIMED_ALTERNATION] = {time_alternation, true},
+    [TIMED_WHOLE] = {time_whole, false},          [TIMED_REPLY] = {time_reply, false},
+    [TIMED_WORDS] = {time_words, false},          [TIMED_SCAN] = {time_scan, false},
+    [TIMED_ONE_BY_ONE] = {time_one_by_one, true}, [TIMED_ALTERNATION] = {time_alternation, true},
 };
 
-static void time_all(const struct subject *subject, int rounds, struct classify_set *set)
+/* Of both, so that a round meets each text for the first time. */
+static bool forget_texts(struct subject *subject)
+{
+    classifier_destroy(&subject->classifier);
+    text_scanner_destroy(&subject->scanner);
+    return classifier_create(&subject->ruleset, &subject->classifier) == OK &&
+           text_scanner_create(subject->ruleset.text_rules, &subject->scanner) == OK;
+}
+
+static enum err time_all(struct subject *subject, int rounds, struct classify_set *set)
 {
     uint64_t answers = 0;
     (void)time_whole(subject, &answers); /* warm */
     for (int round = 0; round < rounds; round++) {
+        if (!forget_texts(subject)) {
+            return ERR_NO_MEMORY;
+        }
         for (int timed = 0; timed < TIMED_COUNT; timed++) {
             if (TIMED[timed].is_pcre && subject->pcre == NULL) {
                 continue;
@@ -171,22 +227,22 @@ static void time_all(const struct subject *subject, int rounds, struct classify_
         }
     }
     CHECK(answers > 0);
+    return OK;
 }
 
 static void count_answers(const struct subject *subject, struct classify_set *set)
 {
     static struct text_candidate candidates[TEXT_RULES_MAX];
-    const struct text_rules *rules = subject->ruleset.text_rules;
     size_t found = 0;
     for (size_t i = 0; i < subject->failures->count; i++) {
         const struct event *event = &subject->parsed->events[i];
-        const struct text_rule *ours =
-            text_rules_find(rules, subject->scanner, event, &event->reply);
-        found += text_rules_explain(rules, subject->scanner, event, &event->reply, candidates,
-                                    TEXT_RULES_MAX);
+        const struct reply *seen = &subject->parsed->seen[i];
+        const struct text_rule *ours = text_rules_find(subject->scanner, event, &event->reply);
+        found +=
+            text_rules_explain(subject->scanner, event, &event->reply, candidates, TEXT_RULES_MAX);
         if (subject->pcre != NULL) {
-            set->agreed += pcre_one_by_one(subject->pcre, event, &event->reply) == ours;
-            set->alternation_agreed += pcre_alternation(subject->pcre, event->reply.text) == ours;
+            set->agreed += pcre_one_by_one(subject->pcre, event, seen) == ours;
+            set->alternation_agreed += pcre_alternation(subject->pcre, seen->text) == ours;
         }
     }
     set->found = (double)found / (double)subject->failures->count;
@@ -202,6 +258,10 @@ static enum err open_subject(struct subject *subject)
     if (err == OK) {
         err = text_scanner_create(subject->ruleset.text_rules, &subject->scanner);
     }
+    if (err == OK && hs_alloc_scratch(subject->ruleset.text_rules->parts[PART_OWN].database,
+                                      &subject->scratch) != HS_SUCCESS) {
+        err = ERR_NO_MEMORY;
+    }
     if (err == OK) {
         err = pcre_create(subject->ruleset.text_rules, &subject->pcre);
         err = err == ERR_REFUSED ? OK : err;
@@ -212,6 +272,7 @@ static enum err open_subject(struct subject *subject)
 static void close_subject(struct subject *subject)
 {
     pcre_destroy(&subject->pcre);
+    CHECK(hs_free_scratch(subject->scratch) == HS_SUCCESS);
     text_scanner_destroy(&subject->scanner);
     classifier_destroy(&subject->classifier);
 }
@@ -232,8 +293,11 @@ static enum err measure_set(struct subject *subject,
             .made_size = made == 0 ? 0 : (double)more->made_bytes / (double)made,
             .compile_ms = more->compile_ms,
         };
-        CHECK(hs_database_size(more->rules->database, &set->database_bytes) == HS_SUCCESS);
-        time_all(subject, rounds, set);
+        CHECK(hs_database_size(more->rules->parts[PART_OWN].database, &set->database_bytes) ==
+              HS_SUCCESS);
+        err = time_all(subject, rounds, set);
+    }
+    if (err == OK) {
         count_answers(subject, set);
     }
     close_subject(subject);
@@ -453,7 +517,6 @@ static enum err describe(const struct ruleset *ruleset,
                          struct classify_figures *figures)
 {
     struct classifier *classifier;
-    char *info = NULL;
     const enum err err = classifier_create(ruleset, &classifier);
     if (err != OK) {
         return err;
@@ -465,12 +528,25 @@ static enum err describe(const struct ruleset *ruleset,
     figures->rule_files = ruleset_size(ruleset).files;
     pcre_version(figures->pcre_version);
     figures->has_pcre = figures->pcre_version[0] != '\0';
-    if (hs_database_info(ruleset->text_rules->database, &info) == HS_SUCCESS) {
-        (void)snprintf(figures->engine, sizeof(figures->engine), "%s", info);
-        free(info);
-    }
     classifier_destroy(&classifier);
     return OK;
+}
+
+/* The processor's set: the engine takes the best of its variants that it knows; databases are for any. */
+static void describe_engine(const struct text_rules *rules, struct classify_figures *figures)
+{
+    hs_platform_info_t platform = {0};
+    char *info = NULL;
+    if (hs_database_info(rules->parts[PART_OWN].database, &info) != HS_SUCCESS ||
+        hs_populate_platform(&platform) != HS_SUCCESS) {
+        return;
+    }
+    const char *set = (platform.cpu_features & HS_CPU_FEATURES_AVX512) != 0 ? "AVX-512"
+                      : (platform.cpu_features & HS_CPU_FEATURES_AVX2) != 0 ? "AVX2"
+                                                                            : "basic";
+    (void)snprintf(figures->engine, sizeof(figures->engine), "database %s; processor: %s", info,
+                   set);
+    free(info);
 }
 
 static enum err measure(const struct wanted *wanted,
@@ -483,8 +559,7 @@ static enum err measure(const struct wanted *wanted,
     size_t size_count;
     const size_t least = text_rules_count(ruleset->text_rules);
     if (least == 0) {
-        fprintf(stderr, "suppressd-bench: there are no rules of words in force; name some: "
-                        "--rules classify/rules/words\n");
+        fprintf(stderr, "suppressd-bench: there are no rules of words\n");
         return ERR_BAD_CONFIG;
     }
     if (!collect_sizes(&wanted->sizes, least, sizes, &size_count) ||
@@ -499,13 +574,13 @@ static enum err measure(const struct wanted *wanted,
         err = more_rules_create(ruleset->text_rules, sizes[i], failures, figures->seed, &more);
         if (err == OK) {
             subject.ruleset.text_rules = more.rules;
+            describe_engine(more.rules, figures);
             err = measure_set(&subject, &more, figures->rounds, &figures->sets[i]);
             figures->set_count++;
             more_rules_free(&more);
         }
     }
-    free(parsed.events);
-    free(parsed.memory);
+    free_parsed(&parsed);
     return err;
 }
 

@@ -17,6 +17,7 @@ enum timed {
     TIMED_WHOLE,       /* an event: reply taken apart, rules of words, codes */
     TIMED_REPLY,       /* of that: reply taken apart */
     TIMED_WORDS,       /* of that: rules of words */
+    TIMED_SCAN,        /* of that: the engine, each text scanned */
     TIMED_ONE_BY_ONE,  /* PCRE2 in the place of TIMED_WORDS */
     TIMED_ALTERNATION, /* the same, as one alternation */
     TIMED_COUNT

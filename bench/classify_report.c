@@ -19,6 +19,7 @@ static const char *const TIMED_NAMES[TIMED_COUNT] = {
     [TIMED_WHOLE] = "whole_ns",
     [TIMED_REPLY] = "reply_ns",
     [TIMED_WORDS] = "words_ns",
+    [TIMED_SCAN] = "scan_ns",
     [TIMED_ONE_BY_ONE] = "pcre2_one_by_one_ns",
     [TIMED_ALTERNATION] = "pcre2_alternation_ns",
 };
@@ -26,6 +27,7 @@ static const char *const TIMED_WORDS_OF[TIMED_COUNT] = {
     [TIMED_WHOLE] = "an event, everything",
     [TIMED_REPLY] = "  of it the reply taken apart",
     [TIMED_WORDS] = "  of it rules of words",
+    [TIMED_SCAN] = "  the engine, if it scans each text",
     [TIMED_ONE_BY_ONE] = "PCRE2-JIT one by one, words only",
     [TIMED_ALTERNATION] = "PCRE2-JIT alternation, words only",
 };

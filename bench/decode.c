@@ -70,10 +70,10 @@ static double measure_ours(struct decoder *decoder, const struct batch *batch)
 {
     struct told told = {0};
     const struct decode_sink sink = {&told, on_event, on_fault};
-    const struct format *format = format_find(SPAN("kumomta"));
+    const struct decode_source source = {.format = format_find(SPAN("kumomta"))};
     const int64_t start = now_ns();
     for (size_t i = 0; i < BATCH; i++) {
-        decode(decoder, format, batch->records[i], &sink);
+        decode(decoder, &source, batch->records[i], &sink);
     }
     const int64_t taken = now_ns() - start;
     CHECK(told.events == BATCH && told.faults == 0);

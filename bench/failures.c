@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "bench/chance.h"
 #include "classify/reply.h"
-#include "classify/text_rules.h"
+#include "classify/text_seen.h"
 
 EMBED_FILE(replies_dev, BENCH_REPLIES "/replies-dev.jsonl");
 EMBED_FILE(replies_own, BENCH_REPLIES "/replies-own.jsonl");
@@ -24,8 +24,8 @@ EMBED_FILE(replies_traps, BENCH_REPLIES "/replies-traps.jsonl");
 enum {
     TEMPLATES_MAX = 16 * 1024,
     FILE_BYTES_MAX = 16 * 1024 * 1024,
-    FAILURE_BYTES_MAX = 2 * TEXT_SCANNED_MAX, /* a reply and its recipient */
-    LONG_NUMBER_DIGITS = 5,                   /* shorter ones may be what a reply is known by */
+    FAILURE_BYTES_MAX = 2 * TEXT_SEEN_MAX, /* a reply and its recipient */
+    LONG_NUMBER_DIGITS = 5,                /* shorter ones may be what a reply is known by */
     ID_LETTERS = 8,
     ID_DIGITS = 3,
     LINES_FROM_BYTES = 60,
@@ -71,7 +71,13 @@ static void put_format(struct writer *out, const char *format, ...)
     put_bytes(out, (struct span){text, (size_t)size});
 }
 
-static void put_address(struct chance *chance, struct span domain, struct writer *out)
+/* Whose address a text names: mostly the recipient's own. */
+struct naming {
+    struct chance *chance;
+    struct span recipient;
+};
+
+static void put_made_address(struct chance *chance, struct span domain, struct writer *out)
 {
     static const char *const NAMES[] = {"zoe",     "info",   "j.martin", "sales",
                                         "anna.k",  "office", "p.rossi",  "support",
@@ -79,6 +85,15 @@ static void put_address(struct chance *chance, struct span domain, struct writer
     const unsigned name = chance_below(chance, sizeof(NAMES) / sizeof(NAMES[0]));
     put_format(out, "%s%u@", NAMES[name], chance_below(chance, 10000));
     put_bytes(out, domain.size == 0 ? SPAN("corp.example") : domain);
+}
+
+static void put_address(const struct naming *naming, struct span domain, struct writer *out)
+{
+    if (chance_below(naming->chance, 4) > 0) {
+        put_bytes(out, naming->recipient);
+    } else {
+        put_made_address(naming->chance, domain, out);
+    }
 }
 
 static void put_host(struct chance *chance, struct writer *out)
@@ -174,13 +189,17 @@ static bool vary_host(struct chance *chance, struct span word, struct writer *ou
 }
 
 /* `before`: the byte before it; in a link only ids are varied. */
-static bool vary_word(struct chance *chance, struct span word, char before, struct writer *out)
+static bool vary_word(const struct naming *naming,
+                      struct span word,
+                      char before,
+                      struct writer *out)
 {
+    struct chance *chance = naming->chance;
     const char *at = memchr(word.data, '@', word.size);
     const size_t dots = dots_of(word);
     if (at != NULL && at > word.data && at + 1 < word.data + word.size) {
         const size_t skip = (size_t)(at - word.data) + 1;
-        put_address(chance, (struct span){at + 1, word.size - skip}, out);
+        put_address(naming, (struct span){at + 1, word.size - skip}, out);
         return true;
     }
     if (dots == 3 && count_of(word, isdigit) + dots == word.size) {
@@ -195,7 +214,7 @@ static bool vary_word(struct chance *chance, struct span word, char before, stru
 }
 
 /* False: there was nothing to vary. */
-static bool vary_text(struct chance *chance, struct span text, struct writer *out)
+static bool vary_text(const struct naming *naming, struct span text, struct writer *out)
 {
     bool varied = false;
     for (size_t at = 0; at < text.size;) {
@@ -209,7 +228,7 @@ static bool vary_text(struct chance *chance, struct span text, struct writer *ou
         }
         if (end > 0) {
             const char before = at > 0 ? text.data[at - 1] : ' ';
-            varied = vary_word(chance, (struct span){text.data + at, end}, before, out) || varied;
+            varied = vary_word(naming, (struct span){text.data + at, end}, before, out) || varied;
         }
         at += end;
         if (end == 0 || at < text.size) {
@@ -221,21 +240,22 @@ static bool vary_text(struct chance *chance, struct span text, struct writer *ou
 
 enum frame { FRAME_ADDRESS_BEFORE, FRAME_ADDRESS, FRAME_HOST, FRAME_IP, FRAME_ID, FRAME_COUNT };
 
-static void put_framed(struct chance *chance,
+static void put_framed(const struct naming *naming,
                        struct span text,
                        struct span domain,
                        struct writer *out)
 {
+    struct chance *chance = naming->chance;
     const enum frame frame = (enum frame)chance_below(chance, FRAME_COUNT);
     if (frame == FRAME_ADDRESS_BEFORE) {
         put_u8(out, '<');
-        put_address(chance, domain, out);
+        put_address(naming, domain, out);
         put_bytes(out, SPAN(">: "));
     }
     put_bytes(out, text);
     if (frame == FRAME_ADDRESS) {
         put_bytes(out, SPAN(" <"));
-        put_address(chance, domain, out);
+        put_address(naming, domain, out);
         put_u8(out, '>');
     } else if (frame == FRAME_HOST) {
         put_bytes(out, SPAN(" - "));
@@ -307,21 +327,23 @@ static struct failure vary(struct making *making, size_t template)
     const struct span domain = domain_of(model->recipient);
     char borrowed[FAILURE_BYTES_MAX];
     char memory[FAILURE_BYTES_MAX];
-    struct writer varied = writer_init(memory, sizeof(memory));
-    struct reply reply = reply_parse(model->said, borrowed);
-    if (!vary_text(&making->chance, reply.text, &varied)) {
-        varied.size = 0;
-        put_framed(&making->chance, reply.text, domain, &varied);
-    }
-    reply.text = writer_span(&varied);
     struct failure failure = {.kind = model->kind, .template = template};
     struct writer *out = &making->memory;
     size_t start = out->size;
+    put_made_address(&making->chance, domain, out);
+    failure.recipient = written_since(out, start);
+
+    const struct naming naming = {&making->chance, failure.recipient};
+    struct writer varied = writer_init(memory, sizeof(memory));
+    struct reply reply = reply_parse(model->said, borrowed);
+    if (!vary_text(&naming, reply.text, &varied)) {
+        varied.size = 0;
+        put_framed(&naming, reply.text, domain, &varied);
+    }
+    reply.text = writer_span(&varied);
+    start = out->size;
     put_reply(making, &reply, out);
     failure.said = written_since(out, start);
-    start = out->size;
-    put_address(&making->chance, domain, out);
-    failure.recipient = written_since(out, start);
     CHECK(!varied.overflowed && !out->overflowed);
     return failure;
 }
@@ -417,7 +439,7 @@ static bool take_template(struct making *making, const struct json_node *line)
     struct failures *failures = making->failures;
     struct writer *out = &making->memory;
     if (text == NULL || text->kind != JSON_STRING || text->text.size == 0 ||
-        text->text.size > TEXT_SCANNED_MAX / 2 || failures->template_count == TEMPLATES_MAX) {
+        text->text.size > TEXT_SEEN_MAX / 2 || failures->template_count == TEMPLATES_MAX) {
         return false;
     }
     struct reply reply = {.text = text->text};

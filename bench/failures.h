@@ -1,8 +1,8 @@
 /* bench/failures.h - failed events as the intake meets them: many distinct replies, the same for the
  * same seed.
  *
- * The replies of tests/data/replies (inside the program) are templates: their addresses, hosts, IP
- * addresses, queue ids and long numbers are drawn anew, some are given in several lines, and where a
+ * The replies of tests/data/replies (inside the program) are templates: their addresses (three of
+ * four become the recipient's own), hosts, IP addresses, queue ids and long numbers are drawn anew, some are given in several lines, and where a
  * template has nothing of the kind a server's usual address, host or id is put before or behind it.
  * Numbers of up to four digits and all words stay: they may be what a reply is known by. Reply codes
  * have the shares that they have in the mails of `suppressd-bench pipeline` (mail.c).

@@ -14,6 +14,7 @@
 #include "classify/classify.h"
 #include "classify/explain.h"
 #include "classify/reply.h"
+#include "classify/text_seen.h"
 
 enum {
     WORD_MIN = 4,
@@ -25,6 +26,7 @@ enum {
     DRAWS_MAX = 64,
     REPLIES_TRIED = 2000,
     FOUND_ONE_IN = 100,
+    STRIDE = 7919, /* a prime: few rules are made of all kinds too */
 };
 
 struct word_list {
@@ -149,11 +151,34 @@ static enum err rules_like(const struct text_rules *rules, size_t capacity, stru
     return OK;
 }
 
-static void on_refused(void *context, size_t rank, const char *words)
+static void on_refused(void *context, size_t number, const char *words)
 {
     struct text_rules *rules = context;
     (void)words;
-    rules->rules[rank].is_refused = true;
+    rules->rules[number].is_refused = true;
+}
+
+/* All as one part, whose numbers are ranks: they are not in the program that is built. */
+static enum err compile(struct text_rules *rules)
+{
+    struct text_part *part = &rules->parts[PART_OWN];
+    if (part->database != NULL) {
+        text_database_destroy(&part->database);
+    }
+    free(part->rules);
+    free(part->texts);
+    part->rules = calloc(rules->count + 1, sizeof(struct text_rule *));
+    part->texts = calloc(rules->count + 1, sizeof(char *));
+    if (part->rules == NULL || part->texts == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < rules->count; i++) {
+        part->rules[i] = &rules->rules[i];
+        part->texts[i] = rules->rules[i].pattern;
+    }
+    part->count = (unsigned)rules->count;
+    const struct text_patterns patterns = {.texts = part->texts, .count = part->count};
+    return text_database_compile(&patterns, on_refused, rules, &part->database);
 }
 
 /* `count` candidates behind the given rules. False: the patterns have no words to change. */
@@ -170,7 +195,7 @@ static bool add_candidates(struct text_rules *rules,
         collect_words(list, rules->rules[i].pattern);
     }
     for (size_t i = 0; rules->count < given + count && in_vain < given; i++) {
-        const struct text_rule *model = &rules->rules[i % given];
+        const struct text_rule *model = &rules->rules[i * STRIDE % given];
         const size_t start = memory->size;
         if (change_words(list, chance, model->pattern, memory) < CHANGED_MIN) {
             memory->size = start;
@@ -202,11 +227,12 @@ static enum err count_found(const struct text_rules *rules,
         return err;
     }
     for (size_t i = 0; i < tried; i++) {
-        char memory[2 * TEXT_SCANNED_MAX];
+        char memory[2 * TEXT_SEEN_MAX];
         struct event event = event_init();
+        event.recipient = failures->items[i].recipient;
         event.reply = reply_parse(failures->items[i].said, memory);
         const size_t count =
-            text_rules_explain(rules, scanner, &event, &event.reply, candidates, rules->count);
+            text_rules_explain(scanner, &event, &event.reply, candidates, rules->count);
         for (size_t j = 0; j < count; j++) {
             found[candidates[j].rule - rules->rules]++;
         }
@@ -233,8 +259,6 @@ static enum err keep_good(struct text_rules *rules,
             }
         }
         rules->count = kept;
-        CHECK(hs_free_database(rules->database) == HS_SUCCESS);
-        rules->database = NULL;
     }
     free(found);
     return err;
@@ -259,7 +283,7 @@ static enum err make(const struct text_rules *rules,
     if (!add_candidates(more->rules, candidates, &chance, &memory)) {
         return ERR_BAD_CONFIG;
     }
-    err = text_rules_compile(more->rules, on_refused, more->rules);
+    err = compile(more->rules);
     if (err != OK && err != ERR_BAD_CONFIG) {
         return err;
     }
@@ -287,7 +311,7 @@ enum err more_rules_create(const struct text_rules *rules,
     enum err err = make(rules, wanted, failures, seed, out);
     if (err == OK) {
         const int64_t start = now_ns();
-        err = text_rules_compile(out->rules, on_refused, out->rules);
+        err = compile(out->rules);
         out->compile_ms = (double)(now_ns() - start) / 1e6;
     }
     if (err == ERR_BAD_CONFIG) {

@@ -1,7 +1,7 @@
 /* bench/more_rules.h - a larger set of text rules than there is: what a scan costs when users bring
  * theirs.
  *
- * Each further rule is made of one of the given rules, in turn: its pattern with other words of the
+ * Each further rule is made of one of the given rules, all taking their turns: its pattern with other words of the
  * field in place (three of four words, drawn from the words of all patterns, of about the same
  * length), so that it is as complex as the one it was made of; with the same conditions. Made rules
  * stand behind the given ones. A pattern with fewer than four words to change makes none; a made one that

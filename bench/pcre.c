@@ -171,11 +171,10 @@ const struct text_rule *pcre_one_by_one(struct pcre *pcre,
                                         const struct event *event,
                                         const struct reply *reply)
 {
-    const struct span text = span_cut(reply->text, TEXT_SCANNED_MAX);
     for (size_t i = 0; i < pcre->rules->count; i++) {
         const struct text_rule *rule = &pcre->rules->rules[i];
         if (text_rules_judge(pcre->rules, rule, event, reply) == TEXT_WON &&
-            is_found(pcre, pcre->codes[i], text)) {
+            is_found(pcre, pcre->codes[i], reply->text)) {
             return rule;
         }
     }
@@ -184,7 +183,6 @@ const struct text_rule *pcre_one_by_one(struct pcre *pcre,
 
 const struct text_rule *pcre_alternation(struct pcre *pcre, struct span text)
 {
-    text = span_cut(text, TEXT_SCANNED_MAX);
     for (size_t i = 0; i < pcre->alternation_count; i++) {
         if (is_found(pcre, pcre->alternations[i], text)) {
             const char *mark = (const char *)pcre2_get_mark(pcre->match);

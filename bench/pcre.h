@@ -21,7 +21,9 @@ void pcre_destroy(struct pcre **pcre);
 /* `10.42 2022-12-11`; "" if built without. */
 void pcre_version(char out[32]);
 
-/* The first rule whose conditions hold and whose pattern is found, by one after the other. */
+/* `reply`: its text is what patterns see (text_seen.h).
+ *
+ * The first rule whose conditions hold and whose pattern is found, by one after the other. */
 const struct text_rule *pcre_one_by_one(struct pcre *pcre,
                                         const struct event *event,
                                         const struct reply *reply);

@@ -20,10 +20,13 @@
 #include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
+#include "classify/tally.h"
 
 struct classifier {
     const struct ruleset *ruleset;
     struct text_scanner *scanner;
+    struct tally tally;
+    struct tally tally_copy;
 };
 
 static const char *const FOUND_BY_NAMES[FOUND_BY_COUNT] = {
@@ -44,7 +47,14 @@ enum err classifier_create(const struct ruleset *ruleset, struct classifier **ou
         return ERR_NO_MEMORY;
     }
     classifier->ruleset = ruleset;
-    const enum err err = text_scanner_create(ruleset->text_rules, &classifier->scanner);
+    const size_t counters = ruleset_counters(ruleset);
+    enum err err = text_scanner_create(ruleset->text_rules, &classifier->scanner);
+    if (err == OK) {
+        err = tally_init(counters, &classifier->tally);
+    }
+    if (err == OK) {
+        err = tally_init(counters, &classifier->tally_copy);
+    }
     if (err != OK) {
         classifier_destroy(&classifier);
         return err;
@@ -59,6 +69,8 @@ void classifier_destroy(struct classifier **classifier)
     *classifier = NULL;
     if (c != NULL) {
         text_scanner_destroy(&c->scanner);
+        tally_fini(&c->tally);
+        tally_fini(&c->tally_copy);
         free(c);
     }
 }
@@ -118,19 +130,59 @@ static bool by_event(const struct event *event, struct meaning *out)
     return false;
 }
 
+/* --- counters: 0, then the rules of words, then the rows of codes -------------------------------
+ */
+
+static uint32_t counter_of_text_rule(const struct ruleset *rules, const struct text_rule *rule)
+{
+    return 1 + (uint32_t)text_rules_index(rules->text_rules, rule);
+}
+
+static uint32_t counter_of_row(const struct ruleset *rules, uint32_t slot)
+{
+    return 1 + (uint32_t)text_rules_count(rules->text_rules) + slot;
+}
+
+size_t ruleset_counters(const struct ruleset *ruleset)
+{
+    return 1 + text_rules_count(ruleset->text_rules) + codes_slots(ruleset->codes);
+}
+
+bool ruleset_counter_find(const struct ruleset *ruleset, size_t counter, struct counted_rule *out)
+{
+    const size_t rules = text_rules_count(ruleset->text_rules);
+    struct code_match row;
+    if (counter == 0) {
+        return false;
+    }
+    if (counter <= rules) {
+        const struct text_rule *rule = text_rules_at(ruleset->text_rules, counter - 1);
+        *out = (struct counted_rule){rule->id, rule->category, rule->place, false};
+        return true;
+    }
+    if (!codes_at(ruleset->codes, counter - 1 - rules, &row)) {
+        return false;
+    }
+    *out = (struct counted_rule){row.rule, row.category, row.place, true};
+    return true;
+}
+
+/* --- the steps ----------------------------------------------------------------------------------
+ */
+
 /* 2, 3 */
 static bool by_text(struct classifier *classifier,
                     const struct event *event,
                     const struct reply *reply,
                     struct meaning *out)
 {
-    const struct text_rule *rule =
-        text_rules_find(classifier->ruleset->text_rules, classifier->scanner, event, reply);
+    const struct text_rule *rule = text_rules_find(classifier->scanner, event, reply);
     if (rule == NULL) {
         return false;
     }
     *out = meaning_of(rule->category, rule->provider < 0 ? FOUND_BY_TEXT : FOUND_BY_PROVIDER,
                       rule->id);
+    out->counter = counter_of_text_rule(classifier->ruleset, rule);
     return true;
 }
 
@@ -190,6 +242,7 @@ static bool by_codes(const struct ruleset *rules, const struct reply *reply, str
         return false;
     }
     *out = meaning_of(match.category, match.by, match.rule);
+    out->counter = counter_of_row(rules, match.slot);
     return true;
 }
 
@@ -244,7 +297,50 @@ void classify_explain(struct classifier *classifier,
         return;
     }
     const struct reply reply = classify_reply(&event->reply);
-    out->candidate_count = text_rules_explain(rules->text_rules, classifier->scanner, event, &reply,
-                                              out->candidates, EXPLAIN_CANDIDATES_MAX);
+    out->candidate_count = text_rules_explain(classifier->scanner, event, &reply, out->candidates,
+                                              EXPLAIN_CANDIDATES_MAX);
     out->has_code = find_code(rules, &reply, &out->code);
+}
+
+/* --- counting -----------------------------------------------------------------------------------
+ */
+
+/* Known by its reply code at most: whoever wrote the text was not understood. */
+static bool is_text_unknown(const struct event *event, const struct meaning *meaning)
+{
+    return event->reply.text.size > 0 &&
+           ((meaning->class_ == CLASS_UNKNOWN && meaning->by == FOUND_BY_NONE) ||
+            meaning->by == FOUND_BY_CODE);
+}
+
+void classifier_count(struct classifier *classifier,
+                      const struct event *event,
+                      const struct meaning *meaning,
+                      int64_t ts_ms)
+{
+    classifier->tally.hits[meaning->counter]++;
+    if (!is_text_unknown(event, meaning)) {
+        return;
+    }
+    const char *name = text_rules_provider(classifier->ruleset->text_rules, event);
+    struct unknown_entry entry = unknown_entry_of(
+        event, name == NULL ? event->provider : span_of(name), meaning->category, ts_ms);
+    unknown_add(classifier->tally.by_provider, &entry);
+    unknown_forget_provider(&entry);
+    unknown_add(classifier->tally.by_text, &entry);
+}
+
+const struct tally *classifier_tally(const struct classifier *classifier)
+{
+    return &classifier->tally;
+}
+
+void classifier_copy_tally(struct classifier *classifier)
+{
+    tally_copy(&classifier->tally_copy, &classifier->tally);
+}
+
+const struct tally *classifier_tally_copy(const struct classifier *classifier)
+{
+    return &classifier->tally_copy;
 }

@@ -26,6 +26,7 @@ struct meaning {
     enum found_by by;
     const char
         *rule; /* id of the rule that won; lives as long as the ruleset; never NULL ("" if none) */
+    uint32_t counter; /* of that rule (tally.h); 0: no rule of the ruleset */
 };
 
 struct ruleset;

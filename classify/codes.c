@@ -143,8 +143,9 @@ static bool has_enhanced(uint64_t key)
     return (key >> 20 & 7) != 0;
 }
 
-static void fill(struct slot *slot, const struct row *row)
+static void fill(struct codes *codes, uint64_t number, const struct row *row)
 {
+    struct slot *slot = &codes->slots[number];
     slot->key = row->key;
     memcpy(slot->rule, row->rule, sizeof(slot->rule));
     slot->match = (struct code_match){
@@ -153,6 +154,7 @@ static void fill(struct slot *slot, const struct row *row)
         .rule = slot->rule,
         .place = rule_place_of(row->item),
         .is_shipped = row->is_shipped,
+        .slot = (uint32_t)number,
     };
 }
 
@@ -162,9 +164,9 @@ static bool place(struct build *build, const struct bucket *bucket, uint32_t see
     struct codes *codes = build->codes;
     for (uint32_t i = 0; i < bucket->count; i++) {
         const struct row *row = build->by_bucket[bucket->first + i];
-        struct slot *slot = &codes->slots[slot_of(codes, row->key, seed)];
-        if (slot->key == 0) {
-            fill(slot, row);
+        const uint64_t slot = slot_of(codes, row->key, seed);
+        if (codes->slots[slot].key == 0) {
+            fill(codes, slot, row);
             continue;
         }
         for (uint32_t j = 0; j < i; j++) {
@@ -402,6 +404,20 @@ enum err codes_load(const struct rule_file *files, size_t count, struct codes **
 size_t codes_count(const struct codes *codes)
 {
     return codes->count;
+}
+
+size_t codes_slots(const struct codes *codes)
+{
+    return (size_t)1 << codes->slot_bits;
+}
+
+bool codes_at(const struct codes *codes, size_t slot, struct code_match *out)
+{
+    if (codes->slots[slot].key == 0) {
+        return false;
+    }
+    *out = codes->slots[slot].match;
+    return true;
 }
 
 void codes_destroy(struct codes **codes)

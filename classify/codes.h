@@ -30,6 +30,7 @@ struct code_match {
     const char *rule; /* "452 4.2.2", "5.1.1", "5.1" or "550"; lives as long as the table */
     struct rule_place place;
     bool is_shipped;
+    uint32_t slot; /* its number: below codes_slots() */
 };
 
 /* The rows of all files, the user's first. ERR_BAD_CONFIG: faults were added to the files', and
@@ -38,6 +39,10 @@ MUST_USE enum err codes_load(const struct rule_file *files, size_t count, struct
 void codes_destroy(struct codes **codes);
 
 size_t codes_count(const struct codes *codes);
+
+/* The rows by number; false: there is none of this number. */
+size_t codes_slots(const struct codes *codes);
+bool codes_at(const struct codes *codes, size_t slot, struct code_match *out);
 
 /* What the enhanced code says, with the reply code and without: x.y.z, then x.y. False: nothing, or
  * there is none. */

@@ -7,44 +7,67 @@
  *
  * Each event is then read by itself, so neither memory nor time depend on how many there are.
  *
+ * An object that is none of the format's own may be an envelope: Amazon SNS and the shippers of logs put a record as text
+ * into a field of theirs. It is read from there; part, and what goes to the dead letters, stay the envelope.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/decode.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/json_shapes.h"
 #include "classify/format.h"
+#include "classify/reply.h"
 
+const struct format FORMAT_AUTO = {.name = "auto"};
+
+/* `auto` asks them in this order. */
 static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,
-    &FORMAT_NATIVE,
+    &FORMAT_KUMOMTA,  &FORMAT_POWERMTA, &FORMAT_POSTFIX,  &FORMAT_EXIM,    &FORMAT_SPARKPOST,
+    &FORMAT_MOMENTUM, &FORMAT_SES,      &FORMAT_SENDGRID, &FORMAT_MAILGUN, &FORMAT_HALON,
+    &FORMAT_ARF,      &FORMAT_DSN,      &FORMAT_NATIVE,   &FORMAT_AUTO,
 };
 
-enum { FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]) };
+enum {
+    FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]),
+    JOINED_SIZE_MAX = 8 * 1024, /* of all that is joined for one object */
+};
 
 /* What a format picked of a known shape. */
 struct picked {
     uint64_t shape; /* 0: none */
-    const struct format *format;
+    const struct format *asked;
+    const struct format *format; /* the same, or what `auto` found; NULL: nothing */
     const struct json_node *nodes[PICKS_MAX];
 };
 
 struct decoder {
     struct json_shapes *shapes;
     struct json_reader *reader;
+    struct json_reader *inner_reader; /* of what is in an envelope */
+    char reply[DECODE_TEXT_MAX];
+    char joined[JOINED_SIZE_MAX];
+    struct columns columns;
+    const struct format *text_format; /* that `auto` found in the record before; NULL: none */
     struct picked picked[JSON_SHAPES_MAX];
 };
 
 struct decoding {
     struct decoder *decoder;
-    const struct format *format;
+    const struct format *asked;
+    const struct format *format; /* of the object or text in hand: the same, or what `auto` found */
+    int64_t now_ms;
+    bool prefer_final;
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
     uint32_t part_index;
     uint64_t shape; /* of the part, 0: not known */
+    size_t joined;  /* used of the decoder's */
+    bool is_inner;  /* in an envelope */
+    struct span envelope_id;
+    int64_t envelope_ms;
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -63,6 +86,41 @@ const struct format *format_find(struct span name)
 const char *format_name(const struct format *format)
 {
     return format->name;
+}
+
+bool format_wants_whole(const struct format *format, struct span beginning)
+{
+    const struct span text = span_trim(beginning);
+    return (text.size > 0 && text.data[0] == '[') || format->mail != NULL ||
+           (format == &FORMAT_AUTO &&
+            (FORMAT_ARF.is_like_text(text) || FORMAT_DSN.is_like_text(text)));
+}
+
+static const struct format *format_of_object(const struct format *asked,
+                                             const struct json_node *object)
+{
+    if (asked != &FORMAT_AUTO) {
+        return asked;
+    }
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (FORMATS[i]->is_like_object != NULL && FORMATS[i]->is_like_object(object)) {
+            return FORMATS[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct format *format_of_text(const struct format *asked, struct span text)
+{
+    if (asked != &FORMAT_AUTO) {
+        return asked->line != NULL || asked->mail != NULL ? asked : NULL;
+    }
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (FORMATS[i]->is_like_text != NULL && FORMATS[i]->is_like_text(text)) {
+            return FORMATS[i];
+        }
+    }
+    return NULL;
 }
 
 const struct format *format_at(size_t i)
@@ -94,6 +152,17 @@ void decoding_event(struct decoding *decoding, const struct event *event)
 {
     const struct decode_part part = {.index = decoding->part_index, .bytes = decoding->part};
     decoding->sink->event(decoding->sink->context, &part, event);
+}
+
+void decoding_event_checked(struct decoding *decoding, const struct event *event)
+{
+    if (event->recipient.size == 0 && event->kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no recipient");
+    } else if (event->ts_ms == 0 && event->kind != KIND_IGNORED) {
+        decoding_fault(decoding, "no time");
+    } else {
+        decoding_event(decoding, event);
+    }
 }
 
 static size_t count_texts(const struct json_node *array)
@@ -136,155 +205,110 @@ void decoding_event_each(struct decoding *decoding,
     }
 }
 
-/* --- fields -------------------------------------------------------------------------------------
+/* --- for formats --------------------------------------------------------------------------------
  */
 
-/* The place of a key, key_count if it is not wanted. A program names its members in the same order
- * each time, and so do our tables: the search begins where the last one ended. */
-static size_t find_slot(const struct span *keys, size_t key_count, struct span key, size_t from)
+struct span decoding_envelope_id(const struct decoding *decoding)
 {
-    for (size_t i = from; i < key_count; i++) {
-        if (span_equal(keys[i], key)) {
-            return i;
-        }
-    }
-    for (size_t i = 0; i < from; i++) {
-        if (span_equal(keys[i], key)) {
-            return i;
-        }
-    }
-    return key_count;
+    return decoding->envelope_id;
 }
 
-/* A bit per size of a key: most members of a record are wanted by nobody and go by their size. */
-static uint64_t size_bit(struct span key)
+void decoding_reply(struct decoding *decoding,
+                    struct span text,
+                    struct span enhanced,
+                    struct reply *out)
 {
-    return UINT64_C(1) << (key.size & 63);
+    *out = reply_parse(span_cut(text, DECODE_TEXT_MAX), decoding->decoder->reply);
+    if (out->enhanced.class_ == 0) {
+        enhanced = span_trim(enhanced);
+        const char *blank = enhanced.size == 0 ? NULL : memchr(enhanced.data, ' ', enhanced.size);
+        if (blank != NULL) {
+            enhanced.size = (size_t)(blank - enhanced.data);
+        }
+        (void)enhanced_parse(enhanced, &out->enhanced);
+    }
 }
 
-void field_pick(const struct json_node *object,
-                const struct span *keys,
-                size_t key_count,
-                const struct json_node **out)
+bool decoding_prefers_original(const struct decoding *decoding)
 {
-    uint64_t sizes = 0;
-    size_t next = 0;
-    for (size_t i = 0; i < key_count; i++) {
-        out[i] = NULL;
-        sizes |= size_bit(keys[i]);
+    return !decoding->prefer_final;
+}
+
+int64_t decoding_envelope_ms(const struct decoding *decoding)
+{
+    return decoding->envelope_ms;
+}
+
+int64_t decoding_about_ms(const struct decoding *decoding)
+{
+    return decoding->envelope_ms != 0 ? decoding->envelope_ms : decoding->now_ms;
+}
+
+struct columns *decoding_columns(struct decoding *decoding)
+{
+    return &decoding->decoder->columns;
+}
+
+char *decoding_memory(struct decoding *decoding, size_t size)
+{
+    if (size > JOINED_SIZE_MAX - decoding->joined) {
+        return NULL;
     }
-    if (object == NULL || object->kind != JSON_OBJECT) {
-        return;
-    }
-    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
-        if ((sizes & size_bit(n->key)) == 0) {
+    char *memory = decoding->decoder->joined + decoding->joined;
+    decoding->joined += size;
+    return memory;
+}
+
+void decoding_release(struct decoding *decoding)
+{
+    decoding->joined = 0;
+}
+
+static int base64_value(char c)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(DIGITS, c);
+    return at == NULL ? -1 : (int)(at - DIGITS);
+}
+
+const struct json_node *decoding_read_base64_json(struct decoding *decoding, struct span text)
+{
+    char *memory = decoding_memory(decoding, text.size);
+    struct writer out = writer_init(memory, memory == NULL ? 0 : text.size);
+    uint32_t bits = 0;
+    int count = 0;
+    for (size_t i = 0; i < text.size && text.data[i] != '='; i++) {
+        const int value = base64_value(text.data[i]);
+        if (value < 0) {
             continue;
         }
-        const size_t slot = find_slot(keys, key_count, n->key, next);
-        if (slot < key_count) {
-            out[slot] = n->kind == JSON_NULL ? NULL : n;
-            next = slot + 1;
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            put_u8(&out, (uint8_t)(bits >> count));
         }
     }
+    struct json_fault fault;
+    struct span loaded;
+    return out.overflowed || out.size == 0 ||
+                   json_load(decoding->decoder->inner_reader, writer_span(&out), &loaded) != OK
+               ? NULL
+               : json_read(decoding->decoder->inner_reader, loaded, &fault);
 }
 
-const struct json_node *field_find(const struct json_node *object, const char *key)
+struct span decoding_join(struct decoding *decoding, struct span a, char between, struct span b)
 {
-    const struct json_node *found;
-    const struct span keys[] = {span_of(key)};
-    field_pick(object, keys, 1, &found);
-    return found;
-}
-
-struct span field_text(const struct json_node *node)
-{
-    return node == NULL || node->kind != JSON_STRING || node->text.size == 0 ? SPAN_NONE
-                                                                             : node->text;
-}
-
-bool field_int(const struct json_node *node, int64_t min, int64_t max, int64_t *out)
-{
-    int64_t value;
-    uint64_t digits;
-    if (node == NULL) {
-        return false;
+    const size_t size = a.size + 1 + b.size;
+    char *memory = a.size == 0 || b.size == 0 ? NULL : decoding_memory(decoding, size);
+    if (memory == NULL) {
+        return SPAN_NONE;
     }
-    if (node->kind == JSON_INTEGER) {
-        value = node->integer;
-    } else if (node->kind == JSON_REAL && fabs(node->real) < 1e15 &&
-               node->real == floor(node->real)) {
-        value = (int64_t)node->real;
-    } else if (node->kind == JSON_STRING && span_to_u64(span_trim(node->text), &digits) &&
-               digits <= INT64_MAX) {
-        value = (int64_t)digits;
-    } else {
-        return false;
-    }
-    if (value < min || value > max) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
-/* Decimal digits with at most one dot; nothing else that strtod() would take. */
-static bool text_to_real(struct span text, double *out)
-{
-    char digits[32];
-    if (text.size == 0 || text.size >= sizeof(digits)) {
-        return false;
-    }
-    memcpy(digits, text.data, text.size);
-    digits[text.size] = '\0';
-    if (strspn(digits, "0123456789.") != text.size) {
-        return false;
-    }
-    char *end;
-    *out = strtod(digits, &end);
-    return *end == '\0';
-}
-
-static bool field_real(const struct json_node *node, double *out)
-{
-    switch (node->kind) {
-    case JSON_INTEGER:
-        *out = (double)node->integer;
-        return true;
-    case JSON_REAL:
-        *out = node->real;
-        return true;
-    case JSON_STRING:
-        return text_to_real(span_trim(node->text), out);
-    case JSON_NULL:
-    case JSON_BOOL:
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-    default:
-        return false;
-    }
-}
-
-bool field_time_ms(const struct json_node *node, int64_t *out)
-{
-    static const double SECONDS_MAX = 1e11;
-    double value;
-    int64_t ms;
-    if (node == NULL) {
-        return false;
-    }
-    if (node->kind == JSON_STRING && time_parse(node->text, &ms)) {
-        *out = ms;
-        return ms <= TIME_MS_MAX;
-    }
-    if (!field_real(node, &value)) {
-        return false;
-    }
-    value = round(value < SECONDS_MAX ? value * 1000 : value);
-    if (!(fabs(value) <= (double)TIME_MS_MAX)) {
-        return false;
-    }
-    *out = (int64_t)value;
-    return true;
+    struct writer out = writer_init(memory, size);
+    put_bytes(&out, a);
+    put_u8(&out, (uint8_t)between);
+    put_bytes(&out, b);
+    return writer_span(&out);
 }
 
 /* --- framing ------------------------------------------------------------------------------------
@@ -304,28 +328,175 @@ static struct span skip_blank(struct span text)
     return text;
 }
 
+static void decode_object(struct decoding *decoding, const struct json_node *object);
+
+static void decode_inner_root(struct decoding *inner, const struct json_node *root)
+{
+    if (root->kind != JSON_ARRAY) {
+        decode_object(inner, root);
+        return;
+    }
+    for (const struct json_node *n = json_first(root); n != json_end(root); n = json_next(n)) {
+        decode_object(inner, n);
+    }
+}
+
+static bool is_json(struct span text)
+{
+    return text.size == 0 || text.data[0] == '{' || text.data[0] == '[';
+}
+
+/* A line, or a mail. */
+static void decode_text(struct decoding *decoding, struct span text)
+{
+    decoding->joined = 0;
+    if (decoding->format->mail != NULL) {
+        decoding->format->mail(decoding, text);
+    } else {
+        decoding->format->line(decoding, text);
+    }
+}
+
+static void decode_inner(struct decoding *decoding,
+                         struct span text,
+                         struct span envelope_id,
+                         int64_t envelope_ms)
+{
+    struct decoding inner = *decoding;
+    struct json_fault fault;
+    struct span loaded;
+    inner.is_inner = true;
+    inner.envelope_id = envelope_id;
+    inner.envelope_ms = envelope_ms;
+    inner.shape = 0;
+    const struct format *text_format = is_json(text) ? NULL : format_of_text(inner.asked, text);
+    if (text_format != NULL) {
+        inner.format = text_format;
+        decode_text(&inner, text);
+        return;
+    }
+    if (json_load(decoding->decoder->inner_reader, text, &loaded) != OK) {
+        decoding_fault(decoding, "no memory to read a record of this size");
+        return;
+    }
+    const struct json_node *root = json_read(decoding->decoder->inner_reader, loaded, &fault);
+    if (root == NULL) {
+        decoding_fault(decoding, "in the envelope is no JSON");
+    } else {
+        decode_inner_root(&inner, root);
+    }
+}
+
+static void ignore_object(struct decoding *decoding)
+{
+    const struct event event = event_init();
+    decoding_event(decoding, &event);
+}
+
+/* Amazon SNS without raw delivery. What it says of subscriptions, and the service's greeting in plain words, is no event. */
+static void decode_sns(struct decoding *decoding, const struct json_node *envelope)
+{
+    const struct span message = span_trim(field_text(field_find(envelope, "Message")));
+    const struct span type = field_text(field_find(envelope, "Type"));
+    if (span_equal(type, SPAN("Notification")) && message.size > 0 &&
+        (message.data[0] == '{' || message.data[0] == '[')) {
+        decode_inner(decoding, message, field_text(field_find(envelope, "MessageId")), 0);
+    } else {
+        ignore_object(decoding);
+    }
+}
+
+/* Where Filebeat, Vector, rsyslog, journald and Docker put the line. */
+static const struct json_node *find_shipped(const struct json_node *envelope)
+{
+    static const char *const KEYS[] = {"message", "msg", "MESSAGE", "log"};
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        const struct json_node *node = field_find(envelope, KEYS[i]);
+        if (field_text(node).size > 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static int64_t shipped_ms(const struct json_node *envelope)
+{
+    static const char *const KEYS[] = {"@timestamp", "timestamp", "timereported", "timegenerated",
+                                       "time"};
+    int64_t ms = 0;
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        if (field_time_ms(field_find(envelope, KEYS[i]), &ms)) {
+            return ms;
+        }
+    }
+    int64_t us;
+    return field_int(field_find(envelope, "__REALTIME_TIMESTAMP"), 0, INT64_MAX, &us) ? us / 1000
+                                                                                      : 0;
+}
+
+/* False: it is none. */
+static bool decode_envelope(struct decoding *decoding, const struct json_node *object)
+{
+    if (decoding->is_inner) {
+        return false;
+    }
+    if (field_find(object, "TopicArn") != NULL) {
+        decode_sns(decoding, object);
+        return true;
+    }
+    const struct json_node *shipped = find_shipped(object);
+    if (shipped != NULL) {
+        decode_inner(decoding, span_trim(field_text(shipped)), SPAN_NONE, shipped_ms(object));
+    }
+    return shipped != NULL;
+}
+
+/* `format`: NULL if `auto` knows none that writes such objects. */
+static void decode_picks(struct decoding *decoding,
+                         const struct format *format,
+                         const struct json_node *object,
+                         const struct json_node *const *picks)
+{
+    decoding->joined = 0;
+    decoding->format = format;
+    if ((format == NULL || !format->knows(picks)) && decode_envelope(decoding, object)) {
+        return;
+    }
+    if (format == NULL) {
+        decoding_fault(decoding,
+                       "no event of a format that is known: say which format the topic has");
+    } else {
+        format->object(decoding, picks);
+    }
+}
+
 static void decode_picked(struct decoding *decoding, const struct json_node *object)
 {
     struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
-    if (picked->shape != decoding->shape || picked->format != decoding->format) {
-        decoding->format->pick(object, picked->nodes);
+    if (picked->shape != decoding->shape || picked->asked != decoding->asked) {
         picked->shape = decoding->shape;
-        picked->format = decoding->format;
+        picked->asked = decoding->asked;
+        picked->format = format_of_object(decoding->asked, object);
+        if (picked->format != NULL) {
+            picked->format->pick(object, picked->nodes);
+        }
     }
-    decoding->format->object(decoding, picked->nodes);
+    decode_picks(decoding, picked->format, object, picked->nodes);
 }
 
-/* The events of a checked value, or the fault that it is no object. */
-static void decode_root(struct decoding *decoding, const struct json_node *root)
+static void decode_object(struct decoding *decoding, const struct json_node *object)
 {
-    if (root->kind != JSON_OBJECT) {
+    if (object->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
     } else if (decoding->shape != 0) {
-        decode_picked(decoding, root);
+        decode_picked(decoding, object);
     } else {
         const struct json_node *picks[PICKS_MAX];
-        decoding->format->pick(root, picks);
-        decoding->format->object(decoding, picks);
+        const struct format *format = format_of_object(decoding->asked, object);
+        if (format != NULL) {
+            format->pick(object, picks);
+        }
+        decode_picks(decoding, format, object, picks);
     }
 }
 
@@ -402,7 +573,7 @@ static void decode_line(struct decoding *decoding, struct span line)
     if (root == NULL) {
         tell_not_json(decoding, fault);
     } else {
-        decode_root(decoding, root);
+        decode_object(decoding, root);
     }
 }
 
@@ -414,16 +585,24 @@ static void decode_single(struct decoding *decoding, struct span record)
     if (root == NULL) {
         tell_not_json(decoding, fault);
     } else {
-        decode_root(decoding, root);
+        decode_object(decoding, root);
     }
 }
 
-static void decode_lines(struct decoding *decoding)
+/* `text_format`: of lines that are no JSON; NULL: there should be none. */
+static void decode_lines(struct decoding *decoding, const struct format *text_format)
 {
     struct span text = decoding->record;
     for (decoding->part_index = 1; text.size > 0; decoding->part_index++) {
         const struct span line = span_trim(cut_line(&text));
-        if (line.size > 0) {
+        if (line.size == 0) {
+            continue;
+        }
+        if (text_format != NULL && !is_json(line)) {
+            decoding->part = line;
+            decoding->format = text_format;
+            decode_text(decoding, line);
+        } else {
             decode_line(decoding, line);
         }
     }
@@ -446,7 +625,7 @@ static bool is_ndjson(struct decoding *decoding, struct span record)
 static void decode_objects(struct decoding *decoding, struct span record)
 {
     if (is_ndjson(decoding, record)) {
-        decode_lines(decoding);
+        decode_lines(decoding, format_of_text(decoding->asked, record));
     } else {
         decode_single(decoding, record);
     }
@@ -549,7 +728,7 @@ static void decode_array(struct decoding *decoding, struct span record)
             array_broken(decoding, rest);
             return;
         }
-        decode_root(decoding, root);
+        decode_object(decoding, root);
         rest = (struct span){rest.data + size, rest.size - size};
     } while (next_element(decoding, &rest) && ++decoding->part_index > 0);
 }
@@ -573,13 +752,38 @@ static bool decode_known(struct decoding *decoding, struct span record)
     if (root == NULL) {
         return false;
     }
-    decode_root(decoding, root);
+    decode_object(decoding, root);
+    return true;
+}
+
+/* A log or a mail; false if it is of no such format. */
+static bool decode_texts(struct decoding *decoding, struct span record)
+{
+    struct decoder *decoder = decoding->decoder;
+    const struct format *format = format_of_text(decoding->asked, record);
+    if (format == NULL) {
+        format = decoder->text_format; /* of the piece of the file before */
+    }
+    decoder->text_format = format;
+    if (format == NULL) {
+        return false;
+    }
+    if (format->mail != NULL) {
+        decoding->part = record;
+        decoding->format = format;
+        decode_text(decoding, record);
+    } else {
+        decode_lines(decoding, format);
+    }
     return true;
 }
 
 static void decode_loaded(struct decoding *decoding)
 {
     const struct span record = trim_record(decoding->record);
+    if (!is_json(record) && decode_texts(decoding, record)) {
+        return;
+    }
     if (record.data[0] == '[') {
         decode_array(decoding, record);
     } else {
@@ -588,21 +792,35 @@ static void decode_loaded(struct decoding *decoding)
 }
 
 void decode(struct decoder *decoder,
-            const struct format *format,
+            const struct decode_source *source,
             struct span payload,
             const struct decode_sink *sink)
 {
     struct decoding decoding = {
         .decoder = decoder,
-        .format = format,
+        .asked = source->format,
+        .format = source->format,
+        .now_ms = source->now_ms,
+        .prefer_final = source->prefer_final,
         .sink = sink,
         .record = payload,
         .part = payload,
         .part_index = 1,
     };
     const struct span record = trim_record(payload);
+    if (!source->continues) {
+        decoder->columns.count = 0;
+        decoder->text_format = NULL;
+        if (source->headings.size > 0 && source->format->headings != NULL) {
+            source->format->headings(&decoding, source->headings);
+        }
+    }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {
         decoding_fault(&decoding, "a record of more than 8 MiB");
+    } else if (span_starts(payload, SPAN("\x1f\x8b"))) {
+        decoding_fault(
+            &decoding,
+            "a record in gzip: send it as it is, and let Kafka compress (compression.type)");
     } else if (record.size == 0 || decode_known(&decoding, record)) {
         return;
     } else if (json_load(decoder->reader, payload, &decoding.record) != OK) {
@@ -619,6 +837,9 @@ enum err decoder_create(struct decoder **out)
         return ERR_NO_MEMORY;
     }
     enum err err = json_reader_create(DECODE_DEPTH_MAX, &decoder->reader);
+    if (err == OK) {
+        err = json_reader_create(DECODE_DEPTH_MAX, &decoder->inner_reader);
+    }
     if (err == OK) {
         err = json_shapes_create(&decoder->shapes);
     }
@@ -637,6 +858,12 @@ void decoder_destroy(struct decoder **decoder)
     }
     json_shapes_destroy(&(*decoder)->shapes);
     json_reader_destroy(&(*decoder)->reader);
+    json_reader_destroy(&(*decoder)->inner_reader);
     free(*decoder);
     *decoder = NULL;
+}
+
+void decoder_forget(struct decoder *decoder)
+{
+    json_shapes_forget(decoder->shapes);
 }

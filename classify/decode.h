@@ -1,8 +1,7 @@
 /* classify/decode.h - from the bytes of one record to normalised events.
  *
- * A record is what one Kafka message (or one line of a file) holds: one event, NDJSON, or a JSON
- * array; an event may name several recipients and then becomes several normalised events. Framing
- * is found from the bytes.
+ * A record is what one Kafka message (or a piece of a file) holds: one event, NDJSON, a JSON array, or lines of a log; an
+ * event may name several recipients and then becomes several normalised events. Framing is found from the bytes.
  *
  * To add a format: one file format_NAME.c with one `const struct format FORMAT_NAME`, one row in
  * decode.c.
@@ -56,16 +55,32 @@ struct decode_sink {
 /* NULL if there is no such format. `name` as in the configuration: kumomta, native. */
 const struct format *format_find(struct span name);
 const char *format_name(const struct format *format);
+/* Is a file that begins so one record, and not one a line? An array, a mail. */
+bool format_wants_whole(const struct format *format, struct span beginning);
 /* The i-th format, NULL behind the last: for messages that list them. */
 const struct format *format_at(size_t i);
 
 MUST_USE enum err decoder_create(struct decoder **out);
 void decoder_destroy(struct decoder **decoder);
 
+struct decode_source {
+    /* column names, comma between them, of tables without a line of them; SPAN_NONE: they have one */
+    struct span headings;
+    const struct format *format;
+    int64_t
+        now_ms; /* where a log does not name the year; no later than a day before what it says. 0: unknown */
+    bool continues;    /* the record goes on where the last one ended: a piece of the same file */
+    bool prefer_final; /* recipients as they became on the way, not as they were sent to */
+};
+
 /* Calls the sink once per event and once per fault, in the order of the record. Every event that is
  * handed out is whole: kind, origin set; recipient present unless the kind is `ignored`. An unknown
  * type is kind `ignored`. `payload` needs no padding behind it. */
 void decode(struct decoder *decoder,
-            const struct format *format,
+            const struct decode_source *source,
             struct span payload,
             const struct decode_sink *sink);
+
+/* What it has seen makes a decoder fast and never changes what it tells. After this it is as slow as with its first record;
+ * for tests that compare the two. */
+void decoder_forget(struct decoder *decoder);

@@ -88,33 +88,11 @@ static const struct {
     {KEY("AdminBounce"), KIND_ADMIN},
 };
 
-/* RFC 5965 7.3, RFC 6430, and opt-out of the drafts. Others (virus, not-spam, auth-failure) say
- * nothing of what the recipient wants. */
-static const struct {
-    struct span type;
-    enum kind kind;
-} FEEDBACK_KINDS[] = {
-    {KEY("abuse"), KIND_COMPLAINT},
-    {KEY("fraud"), KIND_COMPLAINT},
-    {KEY("opt-out"), KIND_UNSUBSCRIBE},
-    {KEY("opt-out-list"), KIND_UNSUBSCRIBE},
-};
-
 static enum kind kind_of_type(struct span type)
 {
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         if (span_equal(type, KINDS[i].type)) {
             return KINDS[i].kind;
-        }
-    }
-    return KIND_IGNORED;
-}
-
-static enum kind kind_of_feedback(struct span type)
-{
-    for (size_t i = 0; i < sizeof(FEEDBACK_KINDS) / sizeof(FEEDBACK_KINDS[0]); i++) {
-        if (span_equal_nocase(type, FEEDBACK_KINDS[i].type)) {
-            return FEEDBACK_KINDS[i].kind;
         }
     }
     return KIND_IGNORED;
@@ -288,15 +266,6 @@ static void decode_log_of_log(struct decoding *decoding, const struct json_node 
     decoding_event(decoding, &event);
 }
 
-static struct span strip_brackets(struct span text)
-{
-    text = span_trim(text);
-    if (text.size >= 2 && text.data[0] == '<' && text.data[text.size - 1] == '>') {
-        text = span_trim((struct span){text.data + 1, text.size - 2});
-    }
-    return text.size == 0 ? SPAN_NONE : text;
-}
-
 static bool is_address(struct span text)
 {
     return text.size > 0 && memchr(text.data, '@', text.size) != NULL &&
@@ -307,7 +276,7 @@ static size_t complaint_of(struct decoding *decoding,
                            struct event *event,
                            const struct json_node *node)
 {
-    event->recipient = strip_brackets(field_text(node));
+    event->recipient = text_in_brackets(field_text(node));
     if (!is_address(event->recipient)) {
         return 0;
     }
@@ -362,8 +331,8 @@ static void decode_feedback(struct decoding *decoding, const struct json_node *c
     event.tenant = field_text(field_find(trace, "tenant"));
     event.campaign = field_text(field_find(trace, "campaign"));
     event.native_class = field_text(field_find(report, "feedback_type"));
-    event.kind = kind_of_feedback(event.native_class);
-    event.sender = strip_brackets(field_text(field_find(report, "original_mail_from")));
+    event.kind = feedback_kind(event.native_class);
+    event.sender = text_in_brackets(field_text(field_find(report, "original_mail_from")));
     if (!take_time(picks, &event) && event.kind != KIND_IGNORED) {
         decoding_fault(decoding, "no time: neither event_time nor timestamp");
         return;
@@ -410,4 +379,23 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     }
 }
 
-const struct format FORMAT_KUMOMTA = {.name = "kumomta", .pick = pick, .object = decode_object};
+static bool knows(const struct json_node *const *picks)
+{
+    return picks[FIELD_TYPE] != NULL;
+}
+
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "type") &&
+           (field_has(object, "queue") || field_has(object, "site") ||
+            field_has(object, "peer_address") || field_has(object, "nodeid") ||
+            field_has(object, "reception_protocol") || field_has(object, "feedback_report"));
+}
+
+const struct format FORMAT_KUMOMTA = {
+    .name = "kumomta",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

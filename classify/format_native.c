@@ -165,4 +165,21 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_each(decoding, &event, fields[FIELD_RECIPIENT]);
 }
 
-const struct format FORMAT_NATIVE = {.name = "native", .pick = pick, .object = decode_object};
+static bool knows(const struct json_node *const *fields)
+{
+    return fields[FIELD_KIND] != NULL;
+}
+
+static bool is_like_object(const struct json_node *object)
+{
+    return field_has(object, "kind") &&
+           (field_has(object, "ts_ms") || field_has(object, "recipient"));
+}
+
+const struct format FORMAT_NATIVE = {
+    .name = "native",
+    .pick = pick,
+    .knows = knows,
+    .object = decode_object,
+    .is_like_object = is_like_object,
+};

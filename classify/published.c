@@ -6,6 +6,10 @@
  * sees the newer set and announces that. All four accesses are sequentially consistent for that; it
  * is done once a batch. An idle reader holds nothing, so it keeps no old set alive.
  *
+ * A question is a number; a reader that has answered it says so with the same number (release), and
+ * does not touch its copy until it sees another one. Only the owner asks, so what it has seen
+ * answered (acquire) lies still.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/published.h"
@@ -25,12 +29,14 @@ struct set {
 /* A cache line each: readers write these. */
 struct holder {
     _Alignas(64) _Atomic(struct set *) held;
+    atomic_size_t answered; /* the newest question that it answered */
 };
 
 struct published_rules {
     _Atomic(struct set *) current;
     struct set *replaced;
     atomic_size_t joined;
+    atomic_size_t asked; /* the newest question */
     size_t reader_count;
     struct holder *readers;
 };
@@ -84,11 +90,13 @@ enum err published_create(struct ruleset *ruleset,
     }
     for (size_t i = 0; i < reader_count; i++) {
         atomic_init(&readers[i].held, NULL);
+        atomic_init(&readers[i].answered, 0);
     }
     published->readers = readers;
     published->reader_count = reader_count;
     atomic_init(&published->current, set);
     atomic_init(&published->joined, 0);
+    atomic_init(&published->asked, 0);
     *out = published;
     return OK;
 }
@@ -140,6 +148,7 @@ enum err published_swap(struct published_rules *published, struct ruleset *rules
         return err;
     }
     struct set *old = atomic_exchange_explicit(&published->current, set, memory_order_seq_cst);
+    published_ask(published); /* answers about the old set are none about this one */
     old->next = published->replaced;
     published->replaced = old;
     (void)published_reclaim(published);
@@ -176,4 +185,36 @@ struct classifier *published_hold(struct published_rules *published, size_t read
 void published_let_go(struct published_rules *published, size_t reader)
 {
     atomic_store_explicit(&published->readers[reader].held, NULL, memory_order_release);
+}
+
+/* Release: a reader that sees the question sees the set that it is about. */
+void published_ask(struct published_rules *published)
+{
+    atomic_fetch_add_explicit(&published->asked, 1, memory_order_release);
+}
+
+void published_answer(struct published_rules *published, size_t reader)
+{
+    struct holder *own = &published->readers[reader];
+    const size_t asked = atomic_load_explicit(&published->asked, memory_order_acquire);
+    if (asked == atomic_load_explicit(&own->answered, memory_order_relaxed)) {
+        return;
+    }
+    classifier_copy_tally(published_hold(published, reader));
+    published_let_go(published, reader);
+    atomic_store_explicit(&own->answered, asked, memory_order_release);
+}
+
+size_t published_readers(const struct published_rules *published)
+{
+    return atomic_load_explicit(&published->joined, memory_order_relaxed);
+}
+
+const struct tally *published_tally(const struct published_rules *published, size_t reader)
+{
+    const struct set *set = atomic_load_explicit(&published->current, memory_order_relaxed);
+    const size_t asked = atomic_load_explicit(&published->asked, memory_order_relaxed);
+    const size_t answered =
+        atomic_load_explicit(&published->readers[reader].answered, memory_order_acquire);
+    return answered == asked ? classifier_tally_copy(set->classifiers[reader]) : NULL;
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "classify/classify.h"
+#include "classify/tally.h"
 
 struct published_rules;
 
@@ -32,6 +33,27 @@ size_t published_reclaim(struct published_rules *published);
 
 /* The one in force; valid until the next published_swap(). The owner's thread. */
 const struct ruleset *published_ruleset(const struct published_rules *published);
+
+/* --- what the readers have counted (tally.h) ---------------------------------------------------
+ *
+ * The owner asks; each reader copies its tally of the newest rules when it next comes by between two
+ * batches, and goes on; the owner reads the copies. Nobody waits for anybody.
+ */
+
+/* From now on copies that were made before are no longer to be had. */
+void published_ask(struct published_rules *published);
+
+/* A reader that holds nothing; one load where nobody asked. */
+void published_answer(struct published_rules *published, size_t reader);
+
+/* Of those that joined. */
+size_t published_readers(const struct published_rules *published);
+
+/* The reader's answer, about the rules in force; good until the next published_ask() or _swap().
+ * NULL: it has not answered yet. The owner's thread. */
+const struct tally *published_tally(const struct published_rules *published, size_t reader);
+
+/* --- readers ------------------------------------------------------------------------------- */
 
 /* A number for a reader of its own, for life: 0, 1, ... Any thread. */
 size_t published_join(struct published_rules *published);

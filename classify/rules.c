@@ -59,7 +59,10 @@ static void make_version(struct ruleset *ruleset)
 }
 
 /* Both kinds of rules are read, whatever is wrong with the first: the user sees all at once. */
-static enum err load(const struct rule_file *files, size_t count, struct ruleset *ruleset)
+static enum err load(const struct rule_file *files,
+                     size_t count,
+                     struct span stored,
+                     struct ruleset *ruleset)
 {
     static const char *const KEYS[] = {"first", "provider", "rules", "codes"};
     bool has_fault = false;
@@ -69,18 +72,22 @@ static enum err load(const struct rule_file *files, size_t count, struct ruleset
         has_fault = has_fault || yaml_fault_count(files[i].yaml) > 0;
     }
     const enum err codes = codes_load(files, count, &ruleset->codes);
-    const enum err text = text_rules_load(files, count, &ruleset->text_rules);
+    const enum err text = text_rules_load(files, count, stored, &ruleset->text_rules);
     if (codes == ERR_NO_MEMORY || text == ERR_NO_MEMORY) {
         return ERR_NO_MEMORY;
     }
     return codes != OK || text != OK || has_fault ? ERR_BAD_CONFIG : OK;
 }
 
-enum err rules_read(const struct rule_file *files, size_t count, struct ruleset **out)
+enum err rules_read(const struct rule_file *files,
+                    size_t count,
+                    struct span stored,
+                    struct ruleset **out)
 {
     struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
     struct rule_file *own = calloc(count + 1, sizeof(*own));
-    enum err err = ruleset == NULL || own == NULL ? ERR_NO_MEMORY : load(files, count, ruleset);
+    enum err err =
+        ruleset == NULL || own == NULL ? ERR_NO_MEMORY : load(files, count, stored, ruleset);
     if (err != OK) {
         free(own);
         ruleset_destroy(&ruleset);
@@ -146,7 +153,7 @@ enum err ruleset_create(const char *const *paths, size_t path_count, struct rule
     }
     enum err err = open_files(paths, path_count, files, &count);
     if (err != ERR_NO_MEMORY) {
-        const enum err read = rules_read(files, count, &ruleset);
+        const enum err read = rules_read(files, count, rules_embedded_database(), &ruleset);
         const enum err told = report(files, count);
         err = err == OK ? read : err;
         CHECK(err != OK || told == OK);

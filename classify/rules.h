@@ -18,9 +18,13 @@ struct ruleset {
     char version[RULESET_VERSION_SIZE + 1];
 };
 
-/* The same as ruleset_create() from trees that are read already, the user's first. Faults are left
- * in the trees, not logged: ERR_BAD_CONFIG. Only on OK the trees belong to the ruleset. */
-MUST_USE enum err rules_read(const struct rule_file *files, size_t count, struct ruleset **out);
+/* The same as ruleset_create() from trees that are read already, the user's first; `stored` as for
+ * text_rules_load(). Faults are left in the trees, not logged: ERR_BAD_CONFIG. Only on OK the trees
+ * belong to the ruleset. */
+MUST_USE enum err rules_read(const struct rule_file *files,
+                             size_t count,
+                             struct span stored,
+                             struct ruleset **out);
 
 /* The files that were in rules/ when the program was built, in the order of their names. */
 struct embedded_file {
@@ -29,3 +33,6 @@ struct embedded_file {
 };
 size_t rules_embedded_count(void);
 struct embedded_file rules_embedded_at(size_t i);
+
+/* Their patterns, as text_rules_store() made them when the program was built. */
+struct span rules_embedded_database(void);

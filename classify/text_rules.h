@@ -1,10 +1,11 @@
 /* classify/text_rules.h - what a reply means by its words: provider rules, then general ones
  * (design 4, steps 2 and 3; rules/README.md).
  *
- * All patterns are one Vectorscan database: a text is read once, whatever the number of rules. Of
- * the rules whose pattern is found and whose conditions hold, the first wins.
+ * The patterns that ship are one Vectorscan database, the user's another: a text is read once for
+ * each, whatever the number of rules; texts that were read lately are not read again. Of the rules
+ * whose pattern is found and whose conditions hold, the first wins.
  *
- * Limits:  TEXT_RULES_MAX rules; of a text the first TEXT_SCANNED_MAX bytes.
+ * Limits:  TEXT_RULES_MAX rules; of a text what text_seen() makes of it.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
  * Memory:  text_rules_find() allocates nothing.
  *
@@ -18,7 +19,6 @@
 enum {
     TEXT_RULES_MAX = 4096,
     TEXT_PROVIDERS_MAX = 64,
-    TEXT_SCANNED_MAX = 2048, /* no rule needs more; a longer text is somebody's attempt */
     TEXT_CONDITIONS_MAX = 16,
     TEXT_ID_SIZE_MAX = 63,
 };
@@ -69,25 +69,35 @@ struct text_candidate {
     enum text_verdict verdict;
 };
 
-/* The rules of all files, the user's first, checked with their own examples. ERR_BAD_CONFIG: faults
- * were added to the files', and *out is left alone. The trees must live as long as the rules. */
+/* The rules of all files, the user's first, checked with their own examples. `stored`: what
+ * text_rules_store() made of those that ship; if it is of others, or cannot be used here, they are
+ * compiled. ERR_BAD_CONFIG: faults were added to the files', and *out is left alone. The trees must
+ * live as long as the rules. */
 MUST_USE enum err text_rules_load(const struct rule_file *files,
                                   size_t count,
+                                  struct span stored,
                                   struct text_rules **out);
 void text_rules_destroy(struct text_rules **rules);
 
 size_t text_rules_count(const struct text_rules *rules);
+/* In order of precedence. */
+const struct text_rule *text_rules_at(const struct text_rules *rules, size_t i);
+size_t text_rules_index(const struct text_rules *rules, const struct text_rule *rule);
 
-/* What one thread needs to read texts. */
+/* The name of the first provider of the rule files that the event's MX or recipient belongs to;
+ * NULL: none. */
+const char *text_rules_provider(const struct text_rules *rules, const struct event *event);
+
+/* The patterns that ship, compiled, as bytes for free(). */
+MUST_USE enum err text_rules_store(const struct text_rules *rules, char **out, size_t *size);
+
+/* What one thread needs to read texts. The rules must live as long as it does. */
 MUST_USE enum err text_scanner_create(const struct text_rules *rules, struct text_scanner **out);
 void text_scanner_destroy(struct text_scanner **scanner);
-/* For these rules too, after others. ERR_NO_MEMORY: it is good for the others only. */
-MUST_USE enum err text_scanner_fit(struct text_scanner *scanner, const struct text_rules *rules);
 
 /* The rule that wins for this event's text, NULL: none knows its words. `reply`: the event's, with
  * all codes that are known of it. */
-const struct text_rule *text_rules_find(const struct text_rules *rules,
-                                        struct text_scanner *scanner,
+const struct text_rule *text_rules_find(struct text_scanner *scanner,
                                         const struct event *event,
                                         const struct reply *reply);
 
@@ -95,8 +105,7 @@ const struct text_rule *text_rules_find(const struct text_rules *rules,
 const char *text_verdict_words(enum text_verdict verdict);
 
 /* Every rule whose pattern is found, in order of precedence; how many, at most `max`. */
-size_t text_rules_explain(const struct text_rules *rules,
-                          struct text_scanner *scanner,
+size_t text_rules_explain(struct text_scanner *scanner,
                           const struct event *event,
                           const struct reply *reply,
                           struct text_candidate *out,

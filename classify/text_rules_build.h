@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include <hs.h>
-
+#include "classify/text_database.h"
 #include "classify/text_rules.h"
 
 /* Whose mail server or recipients they are, by the end of a name. */
@@ -16,19 +15,23 @@ struct text_provider {
     const struct yaml_node *domains;
 };
 
+/* The patterns that are looked for in one pass; rules[i] is found by the one of number i. */
+struct text_part {
+    struct hs_database *database; /* NULL: there are none */
+    struct text_rule **rules;
+    const char **texts;
+    unsigned count;
+};
+
+enum { PART_OWN, PART_SHIPPED, PART_COUNT };
+
 struct text_rules {
     struct text_rule *rules; /* in order of precedence */
     size_t count;
     struct text_provider *providers;
     size_t provider_count;
-    hs_database_t *database; /* NULL: there are no rules */
+    struct text_part parts[PART_COUNT];
 };
-
-/* Makes the database of rules[0 .. count). A pattern that cannot be compiled is told to `fault` with
- * the engine's words: ERR_BAD_CONFIG, after the others have been compiled all the same. */
-MUST_USE enum err text_rules_compile(struct text_rules *rules,
-                                     void (*fault)(void *context, size_t rule, const char *words),
-                                     void *context);
 
 /* What becomes of a rule whose pattern was found. TEXT_WON: everything holds. */
 enum text_verdict text_rules_judge(const struct text_rules *rules,

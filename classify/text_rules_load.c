@@ -14,9 +14,10 @@
 #include "base/log.h"
 #include "classify/reply.h"
 #include "classify/text_rules_build.h"
+#include "classify/text_seen.h"
 
 enum {
-    EXAMPLE_SIZE_MAX = TEXT_SCANNED_MAX,
+    EXAMPLE_SIZE_MAX = TEXT_SEEN_MAX,
     CANDIDATES_MAX = 256,
     DETAIL_BITS = 10, /* a part of an enhanced code is at most 999 */
 };
@@ -26,6 +27,7 @@ enum step { STEP_FIRST, STEP_PROVIDER, STEP_GENERAL, STEP_COUNT };
 struct loading {
     const struct rule_file *files;
     size_t file_count;
+    struct span stored;
     struct text_rules *rules;
     struct text_scanner *scanner;
     /* the file in hand */
@@ -397,7 +399,7 @@ static void take_files(struct loading *loading)
     }
 }
 
-/* --- the self-test ------------------------------------------------------------------------------
+/* --- the databases ------------------------------------------------------------------------------
  */
 
 static struct yaml *yaml_of(const struct loading *loading, const struct text_rule *rule)
@@ -415,10 +417,16 @@ static struct yaml *yaml_of(const struct loading *loading, const struct text_rul
     return NULL;
 }
 
-static void fault_of_engine(void *context, size_t rank, const char *words)
+struct compiling {
+    const struct loading *loading;
+    const struct text_part *part;
+};
+
+static void fault_of_engine(void *context, size_t number, const char *words)
 {
-    const struct loading *loading = context;
-    struct text_rule *rule = &loading->rules->rules[rank];
+    const struct compiling *compiling = context;
+    const struct loading *loading = compiling->loading;
+    struct text_rule *rule = compiling->part->rules[number];
     const bool is_empty = strstr(words, "empty buffer") != NULL;
     yaml_fault(yaml_of(loading, rule), yaml_find(rule->node, "pattern"),
                "the engine refuses the pattern: %s%s",
@@ -426,6 +434,57 @@ static void fault_of_engine(void *context, size_t rank, const char *words)
                is_empty ? "" : " (index: bytes of the pattern, from 0)");
     rule->is_refused = true;
 }
+
+/* The rules of one part, in their order. */
+static enum err gather(const struct text_rules *rules, bool is_shipped, struct text_part *part)
+{
+    part->rules = calloc(rules->count + 1, sizeof(struct text_rule *));
+    part->texts = calloc(rules->count + 1, sizeof(char *));
+    if (part->rules == NULL || part->texts == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rules->rules[i].is_shipped == is_shipped) {
+            part->rules[part->count] = &rules->rules[i];
+            part->texts[part->count++] = rules->rules[i].pattern;
+        }
+    }
+    return OK;
+}
+
+/* What the engine refuses is a fault of its file. */
+static enum err make_part(const struct loading *loading, bool is_shipped, struct text_part *part)
+{
+    struct compiling compiling = {.loading = loading, .part = part};
+    const enum err err = gather(loading->rules, is_shipped, part);
+    if (err != OK) {
+        return err;
+    }
+    const struct text_patterns patterns = {.texts = part->texts, .count = part->count};
+    if (is_shipped && loading->stored.size > 0) {
+        const enum err loaded = text_database_load(loading->stored, &patterns, &part->database);
+        if (loaded == OK || loaded == ERR_NO_MEMORY) {
+            return loaded;
+        }
+        if (loaded == ERR_BAD_VERSION) {
+            log_warn("the program was built with another version of libhs: the rules that ship are "
+                     "compiled at each start, which takes seconds; build it with the one that is "
+                     "installed");
+        }
+    }
+    const enum err compiled =
+        text_database_compile(&patterns, fault_of_engine, &compiling, &part->database);
+    return compiled == ERR_BAD_CONFIG ? OK : compiled;
+}
+
+static enum err make_parts(const struct loading *loading)
+{
+    const enum err own = make_part(loading, false, &loading->rules->parts[PART_OWN]);
+    return own != OK ? own : make_part(loading, true, &loading->rules->parts[PART_SHIPPED]);
+}
+
+/* --- the self-test ------------------------------------------------------------------------------
+ */
 
 static enum kind kind_of_example(const struct text_rule *rule, const struct reply *reply)
 {
@@ -472,8 +531,8 @@ static struct outcome try_reply(const struct loading *loading,
     char memory[EXAMPLE_SIZE_MAX];
     struct text_candidate candidates[CANDIDATES_MAX];
     const struct event event = event_of_example(loading, rule, text, memory);
-    const size_t count = text_rules_explain(loading->rules, loading->scanner, &event, &event.reply,
-                                            candidates, CANDIDATES_MAX);
+    const size_t count =
+        text_rules_explain(loading->scanner, &event, &event.reply, candidates, CANDIDATES_MAX);
     struct outcome outcome = {0};
     for (size_t i = 0; i < count; i++) {
         if (candidates[i].rule == rule) {
@@ -587,11 +646,10 @@ static enum err build(struct loading *loading)
     }
     const size_t faults_before = fault_count(loading);
     take_files(loading);
-    enum err err = text_rules_compile(rules, fault_of_engine, loading);
-    if (err != OK && err != ERR_BAD_CONFIG) {
-        return err;
+    enum err err = make_parts(loading);
+    if (err == OK) {
+        err = text_scanner_create(rules, &loading->scanner);
     }
-    err = text_scanner_create(rules, &loading->scanner);
     if (err != OK) {
         return err;
     }
@@ -604,10 +662,15 @@ static enum err build(struct loading *loading)
     return fault_count(loading) > faults_before ? ERR_BAD_CONFIG : OK;
 }
 
-enum err text_rules_load(const struct rule_file *files, size_t count, struct text_rules **out)
+enum err text_rules_load(const struct rule_file *files,
+                         size_t count,
+                         struct span stored,
+                         struct text_rules **out)
 {
-    struct loading loading = {
-        .files = files, .file_count = count, .rules = calloc(1, sizeof(struct text_rules))};
+    struct loading loading = {.files = files,
+                              .file_count = count,
+                              .stored = stored,
+                              .rules = calloc(1, sizeof(struct text_rules))};
     const enum err err = loading.rules == NULL ? ERR_NO_MEMORY : build(&loading);
     text_scanner_destroy(&loading.scanner);
     if (err != OK) {
@@ -616,4 +679,11 @@ enum err text_rules_load(const struct rule_file *files, size_t count, struct tex
     }
     *out = loading.rules;
     return OK;
+}
+
+enum err text_rules_store(const struct text_rules *rules, char **out, size_t *size)
+{
+    const struct text_part *part = &rules->parts[PART_SHIPPED];
+    const struct text_patterns patterns = {.texts = part->texts, .count = part->count};
+    return text_database_store(part->database, &patterns, out, size);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "classify/address.h"
+#include "classify/sender_names.h"
 #include "consumer/config_override.h"
 #include "consumer/config_table.h"
 
@@ -459,6 +460,18 @@ static void wrong_format(struct yaml *yaml, const struct yaml_node *node, const 
     yaml_fault(yaml, node, "there is no format `%s`; there are: %s", name, list);
 }
 
+static void read_sender(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
+{
+    if (node == NULL || !yaml_to_text(yaml, node, &input->sender)) {
+        return;
+    }
+    const char *wrong = sender_template_check(span_of(input->sender));
+    if (wrong != NULL) {
+        yaml_fault(yaml, node, "%s; it should look like b+{campaign}.{}@{tenant}.bounce.example",
+                   wrong);
+    }
+}
+
 /* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
 static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
 {
@@ -476,6 +489,10 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         }
         yaml_known_keys(yaml, node, CONFIG_INPUT_FIELDS, CONFIG_INPUT_FIELD_COUNT);
         (void)yaml_to_bool(yaml, yaml_find(node, "commands"), &input->commands);
+        (void)yaml_to_text(yaml, yaml_find(node, "tenant"), &input->tenant);
+        (void)yaml_to_text(yaml, yaml_find(node, "campaign"), &input->campaign);
+        (void)yaml_to_text(yaml, yaml_find(node, "columns"), &input->columns);
+        read_sender(yaml, yaml_find(node, "sender"), input);
         format = yaml_find(node, "format");
     }
     const char *name = "";
@@ -483,7 +500,8 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         return false;
     }
     if (*name == '\0') {
-        yaml_fault(yaml, node, "in which format are its records? Say `format: kumomta` below it");
+        yaml_fault(yaml, node,
+                   "in which format are its records? Say `format: auto` below it, or which");
         return false;
     }
     input->topic = node->key.data;

@@ -36,13 +36,18 @@ enum {
 };
 
 enum config_start { CONFIG_START_EARLIEST, CONFIG_START_LATEST };
+enum config_wish { CONFIG_WISH_GLOBAL, CONFIG_WISH_DEAD_LETTER };
 enum config_scope { CONFIG_SCOPE_GLOBAL, CONFIG_SCOPE_TENANT };
 enum config_preset { CONFIG_PRESET_DEFAULT, CONFIG_PRESET_CAREFUL, CONFIG_PRESET_HANDSHAKE };
 
 struct config_input {
     const char *topic;
     const struct format *format;
-    bool commands; /* an operator's words are taken from this topic */
+    bool commands;        /* an operator's words are taken from this topic */
+    const char *tenant;   /* of events that name none; NULL: they have none */
+    const char *campaign; /* likewise */
+    const char *sender;   /* a template that is good (classify/sender_names.h), NULL: none */
+    const char *columns;  /* of tables without headings, comma between them; NULL: they have some */
 };
 
 struct config_tenant {
@@ -89,6 +94,7 @@ struct config {
 
     enum config_preset policy_preset;
     enum config_scope policy_mailbox_scope;
+    enum config_wish policy_wish_without_tenant;
     const struct config_tenant *policy_tenants;
     size_t policy_tenant_count;
 

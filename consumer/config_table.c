@@ -11,6 +11,7 @@
 #define GIB (1024 * MIB)
 
 static const char *const STARTS[] = {"earliest", "latest", NULL};
+static const char *const WISHES[] = {"global", "dead_letter", NULL};
 static const char *const SCOPES[] = {"global", "tenant", NULL};
 const char *const CONFIG_PRESETS[] = {"default", "careful", "handshake", NULL};
 static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
@@ -66,7 +67,7 @@ const struct config_key CONFIG_KEYS[] = {
     {"identity.keep_local_case", NULL, TYPE_BOOL, AT(identity_keep_local_case), "false", NULL, 0, 0, NULL,
      "Ann@example.com and ann@example.com are two recipients."},
     {"identity.prefer_original", NULL, TYPE_BOOL, AT(identity_prefer_original), "true", NULL, 0, 0, NULL,
-     "Take the address as the sender wrote it (ORCPT and its kin) before the one it was rewritten to; records of kumomta and native name one only."},
+     "Take the address as the sender wrote it (ORCPT and its kin) before the one that it was rewritten to."},
 
     {"rules.files", NULL, TYPE_FILES, AT(rule_files), "[]", NULL, 0, CONFIG_RULE_FILES_MAX, NULL,
      "Files with rules of your own for replies; they win over those that ship with the program."},
@@ -75,6 +76,8 @@ const struct config_key CONFIG_KEYS[] = {
      "Which rules judge: careful counts final failures only, handshake moreover gives more time."},
     {"policy.mailbox_scope", NULL, TYPE_CHOICE, AT(policy_mailbox_scope), "global", NULL, 0, 0, SCOPES,
      "Whether all tenants share what is known of a mailbox, or each has its own."},
+    {"policy.wish_without_tenant", NULL, TYPE_CHOICE, AT(policy_wish_without_tenant), "global", NULL, 0, 0, WISHES,
+     "What a complaint or unsubscribe does of which nobody knows the tenant: hold for all, or go to the dead letters."},
 
     {"log.level", NULL, TYPE_CHOICE, AT(log_level), "info", NULL, 0, 0, LEVELS,
      "Lines below this level are not written."},
@@ -85,7 +88,8 @@ _Static_assert(sizeof(CONFIG_KEYS) / sizeof(CONFIG_KEYS[0]) == CONFIG_KEY_COUNT,
                "CONFIG_KEY_COUNT counts the keys");
 
 const char *const CONFIG_FREE_MAPS[CONFIG_FREE_MAP_COUNT] = {"kafka", "policy.tenants"};
-const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {"format", "commands"};
+const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {
+    "format", "commands", "tenant", "campaign", "sender", "columns"};
 
 bool config_path_next(const char **path, char out[CONFIG_PATH_SIZE_MAX])
 {
@@ -203,8 +207,13 @@ static const struct {
     {"input.start", "kafka.PROPERTY",
      "Any property of librdkafka, verbatim; bootstrap.servers is the one that is needed."},
     {"input.start", "input.TOPIC",
-     "{format: FORMAT, commands: false}: a topic of mail events; commands: true lets it carry an "
-     "operator's suppress and release."},
+     "{format: auto, commands: false, tenant: NAME, campaign: NAME, sender: TEMPLATE, columns: "
+     "NAMES}: a topic of mail events. "
+     "commands: true lets it carry an operator's suppress and release. tenant and campaign are "
+     "those of events that name none; "
+     "before that they are looked for in the return path, as in sender: "
+     "'b+{campaign}.{}@{tenant}.bounce.example'. columns: "
+     "type,timeLogged,... are those of PowerMTA's rows without headings."},
     {"log.level", "policy.tenants.TENANT",
      "The preset of a tenant that is judged by rules of its own."},
 };

@@ -13,9 +13,9 @@
 enum {
     CONFIG_TOPIC_SIZE_MAX = 249,
     CONFIG_PATH_SIZE_MAX = 128, /* of a key of ours, dotted, with its NUL */
-    CONFIG_KEY_COUNT = 25,
+    CONFIG_KEY_COUNT = 26,
     CONFIG_FREE_MAP_COUNT = 2,
-    CONFIG_INPUT_FIELD_COUNT = 2,
+    CONFIG_INPUT_FIELD_COUNT = 6,
 };
 
 enum config_type {

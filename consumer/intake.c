@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "classify/sender_names.h"
+#include "classify/tally.h"
 
 struct intake {
     struct intake_config config;
@@ -166,9 +168,46 @@ static bool means_nothing(enum kind kind)
            kind == KIND_IGNORED;
 }
 
-static void take_event(void *context, const struct decode_part *part, const struct event *event)
+static bool is_wish(enum kind kind)
+{
+    return kind == KIND_COMPLAINT || kind == KIND_UNSUBSCRIBE;
+}
+
+static struct span first_of(struct span a, struct span b, struct span c)
+{
+    return a.size > 0 ? a : b.size > 0 ? b : c;
+}
+
+/* By itself, by its return path, by its topic. */
+static struct event with_names(const struct intake_source *source, struct event event)
+{
+    const bool has_names = event.tenant.size > 0 && event.campaign.size > 0;
+    struct sender_names names = {.tenant = SPAN_NONE};
+    if (!has_names && source->sender_template.size > 0) {
+        names = sender_names_of(source->sender_template, event.sender);
+    }
+    event.tenant = first_of(event.tenant, names.tenant, source->tenant);
+    event.campaign = first_of(event.campaign, names.campaign, source->campaign);
+    return event;
+}
+
+/* NULL, or why it may not come from here. */
+static const char *check_right(const struct intake *intake, const struct event *event)
+{
+    if (is_operators_word(event->kind) && !intake->source->commands) {
+        return "operator's words are not taken from this topic: set commands: true for it in the "
+               "configuration if they may speak here";
+    }
+    return intake->config.wish_needs_tenant && is_wish(event->kind) && event->tenant.size == 0
+               ? "no tenant: it is not known whose mail is not wanted (policy.wish_without_tenant)"
+               : NULL;
+}
+
+static void take_event(void *context, const struct decode_part *part, const struct event *decoded)
 {
     struct intake *intake = context;
+    const struct event named = with_names(intake->source, *decoded);
+    const struct event *event = &named;
     int64_t ts_ms = event->ts_ms;
     intake->counts.events++;
     const char *fault = check_time(intake, &ts_ms);
@@ -179,15 +218,15 @@ static void take_event(void *context, const struct decode_part *part, const stru
         intake->counts.ignored++;
         return;
     }
-    if (fault == NULL && is_operators_word(event->kind) && !intake->source->commands) {
-        fault = "operator's words are not taken from this topic: set commands: true for it in the "
-                "configuration if they may speak here";
+    if (fault == NULL) {
+        fault = check_right(intake, event);
     }
     if (fault != NULL) {
         refuse(intake, part, fault);
         return;
     }
     const struct meaning meaning = classify(intake->config.classifier, event);
+    classifier_count(intake->config.classifier, event, &meaning, ts_ms);
     if (!observation_matters(event->kind, event->origin, meaning.category)) {
         intake->counts.harmless++;
         return;
@@ -218,5 +257,10 @@ void intake_record(struct intake *intake,
     intake->source = source;
     intake->sink = sink;
     intake->counts.records++;
-    decode(intake->decoder, source->format, payload, &decoded);
+    const struct decode_source from = {.format = source->format,
+                                       .now_ms = source->now_ms,
+                                       .continues = source->continues,
+                                       .prefer_final = intake->config.prefer_final,
+                                       .headings = source->headings};
+    decode(intake->decoder, &from, payload, &decoded);
 }

@@ -38,6 +38,8 @@ struct intake_config {
     const struct secret *secret;
     uint32_t shard_count;
     struct address_options address;
+    bool prefer_final;      /* struct decode_source */
+    bool wish_needs_tenant; /* a complaint or unsubscribe without one is a dead letter */
 };
 
 /* Where a record came from. */
@@ -46,7 +48,14 @@ struct intake_source {
     bool commands;         /* operators may speak here */
     int64_t time_bound_ms; /* a later event time is replaced by clamp_ms; 0: no bound */
     int64_t clamp_ms;
-    struct span topic; /* for the evidence; SPAN_NONE: a file */
+    int64_t now_ms;       /* about when the record was written (struct decode_source) */
+    bool continues;       /* likewise */
+    struct span tenant;   /* of events that name none; SPAN_NONE: they have none */
+    struct span campaign; /* likewise */
+    struct span
+        sender_template;  /* of tenant and campaign, where they still lack; SPAN_NONE: none */
+    struct span headings; /* struct decode_source */
+    struct span topic;    /* for the evidence; SPAN_NONE: a file */
     int32_t partition;
     int64_t offset;
 };

@@ -83,6 +83,8 @@ enum err intake_role_create(const struct process *process, struct intake_role **
         .secret = process->secret,
         .shard_count = process->shard_count,
         .address = process->address,
+        .prefer_final = process->prefer_final,
+        .wish_needs_tenant = process->wish_needs_tenant,
     };
     role->process = process;
     role->reader = published_join(process->rules);
@@ -264,6 +266,11 @@ static enum err apply(void *context,
         .commands = role->topic->commands,
         .time_bound_ms = stamp_ms + CLOCK_SKEW_MS,
         .clamp_ms = stamp_ms,
+        .now_ms = stamp_ms,
+        .tenant = role->topic->tenant,
+        .campaign = role->topic->campaign,
+        .sender_template = role->topic->sender_template,
+        .headings = role->topic->headings,
         .topic = span_of(role->topic->name),
         .partition = message->partition,
         .offset = message->offset,
@@ -379,6 +386,14 @@ static void undo(void *context, struct worker *worker)
     begin_transaction(context);
 }
 
+static void between(void *context)
+{
+    struct intake_role *role = context;
+    if (!role->holds_rules) {
+        published_answer(role->process->rules, role->reader);
+    }
+}
+
 static void drop(void *context, struct held *held)
 {
     (void)context;
@@ -398,6 +413,7 @@ const struct role_ops *intake_role_ops(void)
         .wants_more = wants_more,
         .committed = committed,
         .undo = undo,
+        .between = between,
         .drop = drop,
     };
     return &OPS;

@@ -18,6 +18,10 @@ struct input_topic {
     const char *name;
     const struct format *format;
     bool commands;
+    struct span tenant; /* of events that name none; SPAN_NONE: nobody's */
+    struct span campaign;
+    struct span sender_template; /* these two as in struct intake_source */
+    struct span headings;
 };
 
 struct process {
@@ -26,6 +30,8 @@ struct process {
     const struct secret *secret;
     uint32_t shard_count;
     struct address_options address;
+    bool prefer_final;
+    bool wish_needs_tenant;
     struct publisher publisher; /* but for its policy_version: */
     /* of rules and policies in force. Acquire, pairs with the reload; texts live as long as the
      * process. */

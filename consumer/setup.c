@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/worker.h"
+
 struct setup_version {
     struct setup_version *before;
     char text[17];
@@ -57,6 +59,11 @@ static enum err create_policies(const struct config *config, struct policy_set *
     return err;
 }
 
+static struct span text_or_none(const char *text)
+{
+    return text == NULL ? SPAN_NONE : span_of(text);
+}
+
 static enum err create_inputs(const struct config *config, struct setup *setup)
 {
     setup->inputs = calloc(config->input_count + 1, sizeof(setup->inputs[0]));
@@ -68,6 +75,10 @@ static enum err create_inputs(const struct config *config, struct setup *setup)
             .name = config->inputs[i].topic,
             .format = config->inputs[i].format,
             .commands = config->inputs[i].commands,
+            .tenant = text_or_none(config->inputs[i].tenant),
+            .campaign = text_or_none(config->inputs[i].campaign),
+            .sender_template = text_or_none(config->inputs[i].sender),
+            .headings = text_or_none(config->inputs[i].columns),
         };
     }
     return OK;
@@ -97,6 +108,7 @@ static enum err create_rules(const struct config *config, struct setup *setup)
         /* one more, for commands that run without workers */
         err = published_create(rules, (size_t)config->workers_intake + 1, &setup->rules);
     }
+    setup->rules_since_ms = wall_ms();
     return err == OK ? set_version(setup, published_ruleset(setup->rules)) : err;
 }
 
@@ -108,6 +120,7 @@ void setup_reload(struct setup *setup, const struct config *config)
         err = published_swap(setup->rules, rules);
     }
     if (err == OK) {
+        setup->rules_since_ms = wall_ms();
         err = set_version(setup, published_ruleset(setup->rules));
     }
     if (err != OK) {
@@ -147,6 +160,8 @@ enum err setup_create(const struct config *config, struct setup **out)
         .policies = setup->policies,
         .secret = &setup->secret,
         .address = {.keep_local_case = config->identity_keep_local_case},
+        .prefer_final = !config->identity_prefer_original,
+        .wish_needs_tenant = config->policy_wish_without_tenant == CONFIG_WISH_DEAD_LETTER,
         .publisher = {.policy_name = config_preset_name(config->policy_preset),
                       .source = setup->source},
         .policy_version = &setup->policy_version,

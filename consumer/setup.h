@@ -16,6 +16,7 @@ struct setup_version;
 struct setup {
     struct process process;
     struct published_rules *rules;
+    int64_t rules_since_ms; /* wall clock: when those in force were loaded */
     struct policy_set *policies;
     struct secret secret;
     struct memory_budget budget;

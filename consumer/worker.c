@@ -649,6 +649,9 @@ static void cycle(struct worker *worker)
     if (is_touched_and_due) {
         commit(worker);
     }
+    if (worker->ops->between != NULL && !is_touched(worker)) {
+        worker->ops->between(worker->role);
+    }
 }
 
 static void drop_all(struct worker *worker)

@@ -82,6 +82,8 @@ struct role_ops {
     bool (*wants_more)(void *role);
     void (*committed)(void *role, struct worker *worker);
     void (*undo)(void *role, struct worker *worker);
+    /* Between two transactions, about once a cycle, also with no partition. NULL: nothing to do. */
+    void (*between)(void *role);
     /* The partition is no longer ours: forget it. Its changes were committed or undone. */
     void (*drop)(void *role, struct held *held);
 };

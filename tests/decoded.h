@@ -17,6 +17,9 @@
 #include "classify/decode.h"
 #include "classify/event_json.h"
 
+/* The day after that of the samples. */
+static const int64_t DECODED_NOW_MS = INT64_C(1795341600000);
+
 enum { DECODED_SIZE_MAX = 1024 * 1024, DECODED_LINES_MAX = 4096 };
 
 /* What a decoder said of a record: one line an event, or `fault PART: REASON`. */
@@ -83,7 +86,9 @@ static inline void decode_span(const char *format, struct span payload)
     decoded.out = writer_init(decoded.memory, sizeof(decoded.memory));
     decoded.count = 0;
     decoded.fault_count = 0;
-    decode(decoder, format_find(span_of(format)), (struct span){copy, payload.size}, &sink);
+    const struct decode_source source = {.format = format_find(span_of(format)),
+                                         .now_ms = DECODED_NOW_MS};
+    decode(decoder, &source, (struct span){copy, payload.size}, &sink);
     free(copy);
 }
 

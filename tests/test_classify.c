@@ -124,6 +124,30 @@ static void enhanced_codes_decide_before_reply_codes(void **state)
     assert_reply("5.9.9 qwxz", "unknown_permanent", "unknown", "");
 }
 
+static void words_decide_before_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        enum category category;
+    } REPLIES[] = {
+        {"552 5.1.1 Mailbox is over quota", CATEGORY_MAILBOX_FULL},
+        {"550 5.7.1 No such user", CATEGORY_INVALID_RECIPIENT},
+        {"550 no such user", CATEGORY_INVALID_RECIPIENT},
+        {"550 5.1.1 Messages from your address are blocked because of its poor reputation",
+         CATEGORY_REPUTATION_BLOCK},
+        {"no such user", CATEGORY_INVALID_RECIPIENT},
+    };
+    for (size_t i = 0; i < sizeof(REPLIES) / sizeof(REPLIES[0]); i++) {
+        char memory[256];
+        struct reply_line line;
+        reply_line_from_text(span_of(REPLIES[i].reply), memory, &line);
+        const struct meaning meaning = classify(classifier, &line.event);
+        assert_int_equal(meaning.category, REPLIES[i].category);
+        assert_int_equal(meaning.by, FOUND_BY_TEXT);
+    }
+}
+
 static void a_hard_category_under_a_deferral_is_soft(void **state)
 {
     (void)state;
@@ -137,9 +161,9 @@ static void a_hard_category_under_a_deferral_is_soft(void **state)
 static void codes_that_stand_in_the_text_only_count(void **state)
 {
     (void)state;
-    struct event event = make(KIND_BOUNCED, ORIGIN_REMOTE, 550, "#5.7.1 blocked");
+    struct event event = make(KIND_BOUNCED, ORIGIN_REMOTE, 550, "#5.7.1 qwxz");
     assert_meaning(&event, "policy_block", "block", "enhanced", "5.7.1");
-    event.reply.text = SPAN("5.7.1 Message rejected due to the sender's reputation");
+    event.reply.text = SPAN("5.7.1 qwxz");
     event.reply.enhanced = (struct enhanced){5, 0, 0};
     assert_meaning(&event, "policy_block", "block", "enhanced", "5.7.1");
     event = make(KIND_BOUNCED, ORIGIN_REMOTE, 0, "550-5.1.1 nobody of that name");
@@ -176,7 +200,7 @@ static void our_own_doing_is_internal_whatever_it_says(void **state)
 static void a_remote_expiry_keeps_what_its_reply_says(void **state)
 {
     (void)state;
-    struct event event = make(KIND_EXPIRED, ORIGIN_REMOTE, 451, "connection timed out");
+    struct event event = make(KIND_EXPIRED, ORIGIN_REMOTE, 451, "qwxz");
     event.reply.enhanced = (struct enhanced){4, 4, 1};
     assert_meaning(&event, "connection_failed", "technical", "enhanced", "4.4.1");
     event = make(KIND_EXPIRED, ORIGIN_REMOTE, 452, NULL);
@@ -318,6 +342,7 @@ int main(void)
         cmocka_unit_test(plain_codes_without_words_mean_what_the_rfc_says),
         cmocka_unit_test(a_5xx_with_unknown_words_is_never_more_than_unknown),
         cmocka_unit_test(enhanced_codes_decide_before_reply_codes),
+        cmocka_unit_test(words_decide_before_codes),
         cmocka_unit_test(a_hard_category_under_a_deferral_is_soft),
         cmocka_unit_test(codes_that_stand_in_the_text_only_count),
         cmocka_unit_test(where_the_codes_contradict_the_reply_code_says_how_lasting_it_is),

@@ -353,10 +353,18 @@ static void an_input_without_format_is_refused(void **state)
     (void)state;
     assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
                                "input:\n  mail: {commands: true}\n"),
-                     "s.yaml:4: ", "format: kumomta");
+                     "s.yaml:4: ", "format: auto");
     assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
                                "input:\n  mail:\n"),
-                     "s.yaml:4: ", "format: kumomta");
+                     "s.yaml:4: ", "format: auto");
+}
+
+static void sender_of_an_input_is_a_template_that_can_be_meant(void **state)
+{
+    (void)state;
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: auto,\n    sender: 'b+{job}@x'}\n"),
+                     "s.yaml:5: ", "neither {tenant} nor {campaign}");
 }
 
 static void a_field_of_an_input_is_checked(void **state)
@@ -667,6 +675,7 @@ int main(void)
         cmocka_unit_test(a_property_taken_apart_is_refused),
         cmocka_unit_test(an_unknown_format_is_told_the_known_ones),
         cmocka_unit_test(an_input_without_format_is_refused),
+        cmocka_unit_test(sender_of_an_input_is_a_template_that_can_be_meant),
         cmocka_unit_test(a_field_of_an_input_is_checked),
         cmocka_unit_test(a_topic_may_be_called_start),
         cmocka_unit_test(our_own_topic_is_no_input),

@@ -791,9 +791,11 @@ static void run_intake_once(const struct broker *faults,
     struct role_ops hasty = *intake_role_ops();
     hasty.wants_more = never_wants_more;
     struct worker *worker = worker_create(&config, &hasty, role);
+    published_ask(process->rules);
     assert_int_equal(worker_run(worker, &broker.stop), expected);
     if (expected == OK) {
         assert_taken_once(&broker, process->secret->check);
+        assert_non_null(published_tally(process->rules, published_readers(process->rules) - 1));
     }
     worker_destroy(&worker);
     intake_role_destroy(&role);

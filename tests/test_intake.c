@@ -20,6 +20,7 @@ static struct {
 
     struct observation observed[SEEN_MAX];
     char recipients[SEEN_MAX][ADDRESS_SIZE_MAX + 1];
+    char tenants[SEEN_MAX][ADDRESS_SIZE_MAX + 1];
     uint32_t shards[SEEN_MAX];
     size_t observed_count;
     char reasons[SEEN_MAX][TEXT_SIZE];
@@ -34,6 +35,7 @@ static void on_observed(void *context, uint32_t shard, const struct observation 
     const size_t i = t.observed_count++;
     t.observed[i] = *observation;
     snprintf(t.recipients[i], sizeof(t.recipients[i]), "%.*s", SPAN_ARGS(observation->recipient));
+    snprintf(t.tenants[i], sizeof(t.tenants[i]), "%.*s", SPAN_ARGS(observation->tenant));
     t.shards[i] = shard;
 }
 
@@ -65,6 +67,17 @@ static int set_up(void **state)
     assert_int_equal(intake_create(&config, &t.intake), OK);
     t.source = (struct intake_source){.format = format_find(SPAN("native")), .topic = SPAN("in")};
     return 0;
+}
+
+/* Another intake, as configured. */
+static void configure(struct intake_config config)
+{
+    intake_destroy(&t.intake);
+    config.classifier = t.classifier;
+    config.policies = t.policies;
+    config.secret = &t.secret;
+    config.shard_count = SHARDS;
+    assert_int_equal(intake_create(&config, &t.intake), OK);
 }
 
 static int tear_down(void **state)
@@ -217,6 +230,82 @@ static void a_time_in_the_future_is_replaced_and_counted(void **state)
     assert_int_equal(intake_counts(t.intake)->clamped, 1);
 }
 
+static void names_of_the_topic_are_those_of_events_without(void **state)
+{
+    (void)state;
+    t.source.tenant = SPAN("acme");
+    t.source.campaign = SPAN("news");
+    take("{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1}\n"
+         "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"acme\","
+         "\"campaign\":\"news\"}\n"
+         "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"b\"}");
+    assert_int_equal(t.observed_count, 3);
+    assert_true(t.observed[0].key.scope_hash == t.observed[1].key.scope_hash);
+    assert_true(t.observed[0].send.hash == t.observed[1].send.hash);
+    assert_true(t.observed[0].key.scope_hash != t.observed[2].key.scope_hash);
+}
+
+static void return_path_names_who_the_event_does_not(void **state)
+{
+    (void)state;
+    t.source.tenant = SPAN("of-topic");
+    t.source.sender_template = SPAN("b+{campaign}@{tenant}.example");
+    take(
+        "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"sender\":\"b+c@t."
+        "example\"}\n"
+        "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"sender\":\"x@t."
+        "example\"}\n"
+        "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"of-event\","
+        "\"sender\":\"b+c@t.example\"}");
+    assert_int_equal(t.observed_count, 3);
+    assert_string_equal(t.tenants[0], "t");
+    assert_string_equal(t.tenants[1], "of-topic");
+    assert_string_equal(t.tenants[2], "of-event");
+}
+
+static void rows_without_headings_are_read_by_the_columns_of_the_topic(void **state)
+{
+    (void)state;
+    t.source.format = format_find(SPAN("powermta"));
+    t.source.headings = SPAN("type,timeLogged,rcpt,dsnDiag");
+    take("b,1795255212,a@x.example,smtp;550 5.1.1 no such user");
+    assert_int_equal(t.dead_count, 0);
+    assert_int_equal(t.observed_count, 1);
+    assert_string_equal(t.recipients[0], "a@x.example");
+}
+
+static void wish_without_a_tenant_is_a_dead_letter_if_so_configured(void **state)
+{
+    static const char WISHES[] =
+        "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1}\n"
+        "{\"kind\":\"unsubscribe\",\"recipient\":\"a@x.example\",\"ts_ms\":1}\n"
+        "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"b\"}\n"
+        "{\"kind\":\"bounced\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"code\":550}";
+    (void)state;
+    take(WISHES);
+    assert_int_equal(t.observed_count, 4);
+    configure((struct intake_config){.wish_needs_tenant = true});
+    take(WISHES);
+    assert_int_equal(t.observed_count, 6);
+    assert_int_equal(t.dead_count, 2);
+    assert_non_null(strstr(t.reasons[1], "wish_without_tenant"));
+}
+
+static void recipient_is_the_one_that_was_sent_to_unless_configured(void **state)
+{
+    static const char LINE[] =
+        "2026-11-21T10:00:00Z mx postfix/smtp[1]: 4X1: to=<b@x.example>, orig_to=<a@x.example>, "
+        "relay=mx[192.0.2.1]:25, dsn=5.1.1, status=bounced (host mx[192.0.2.1] said: 550 no)";
+    (void)state;
+    t.source.format = format_find(SPAN("postfix"));
+    take(LINE);
+    configure((struct intake_config){.prefer_final = true});
+    take(LINE);
+    assert_int_equal(t.observed_count, 2);
+    assert_string_equal(t.recipients[0], "a@x.example");
+    assert_string_equal(t.recipients[1], "b@x.example");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -228,6 +317,11 @@ int main(void)
         TEST(a_bad_line_is_dead_lettered_alone),
         TEST(operators_are_heard_where_they_may_speak),
         TEST(a_time_in_the_future_is_replaced_and_counted),
+        TEST(names_of_the_topic_are_those_of_events_without),
+        TEST(return_path_names_who_the_event_does_not),
+        TEST(rows_without_headings_are_read_by_the_columns_of_the_topic),
+        TEST(wish_without_a_tenant_is_a_dead_letter_if_so_configured),
+        TEST(recipient_is_the_one_that_was_sent_to_unless_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

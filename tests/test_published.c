@@ -21,7 +21,7 @@ static struct ruleset *rules_named(const char *id)
     (void)snprintf(text, sizeof(text),
                    "rules: [{id: %s, pattern: x, category: moved, examples: [x]}]", id);
     assert_int_equal(yaml_parse("t.yaml", span_of(text), &file.yaml), OK);
-    assert_int_equal(rules_read(&file, 1, &rules), OK);
+    assert_int_equal(rules_read(&file, 1, SPAN_NONE, &rules), OK);
     return rules;
 }
 
@@ -88,6 +88,65 @@ static void each_reader_keeps_its_own(void **state)
     published_destroy(&published);
 }
 
+static void count_one(struct classifier *classifier)
+{
+    struct event event = event_init();
+    event.kind = KIND_BOUNCED;
+    event.reply.text = SPAN("x");
+    const struct meaning meaning = classify(classifier, &event);
+    classifier_count(classifier, &event, &meaning, 1);
+}
+
+/* Of all rules. */
+static uint64_t hits(const struct tally *tally)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < tally->counters; i++) {
+        count += tally->hits[i];
+    }
+    return count;
+}
+
+static void a_reader_that_is_asked_answers_with_what_it_has_counted(void **state)
+{
+    (void)state;
+    struct published_rules *published = published_named("old");
+    const size_t a = published_join(published);
+    const size_t b = published_join(published);
+    assert_int_equal(published_readers(published), 2);
+    count_one(published_hold(published, a));
+    published_let_go(published, a);
+    published_ask(published);
+    assert_null(published_tally(published, a));
+    published_answer(published, a);
+    assert_int_equal(hits(published_tally(published, a)), 1);
+    assert_null(published_tally(published, b));
+    count_one(published_hold(published, a));
+    published_let_go(published, a);
+    published_answer(published, a); /* nobody asked again */
+    assert_int_equal(hits(published_tally(published, a)), 1);
+    published_ask(published);
+    published_answer(published, a);
+    assert_int_equal(hits(published_tally(published, a)), 2);
+    published_destroy(&published);
+}
+
+static void an_answer_about_replaced_rules_is_none(void **state)
+{
+    (void)state;
+    struct published_rules *published = published_named("old");
+    const size_t reader = published_join(published);
+    count_one(published_hold(published, reader));
+    published_let_go(published, reader);
+    published_ask(published);
+    published_answer(published, reader);
+    assert_int_equal(published_swap(published, rules_named("new")), OK);
+    assert_null(published_tally(published, reader));
+    published_answer(published, reader);
+    assert_int_equal(hits(published_tally(published, reader)), 0); /* counting begins anew */
+    published_destroy(&published);
+}
+
 struct reading {
     struct published_rules *published;
     atomic_bool *stop;
@@ -109,9 +168,21 @@ static void *read_in_batches(void *context)
                 rule != first || (strcmp(rule, "odd") != 0 && strcmp(rule, "even") != 0);
         }
         reading->batches++;
+        count_one(held);
         published_let_go(reading->published, reader);
+        published_answer(reading->published, reader);
     }
     return NULL;
+}
+
+/* No more than was counted before, and read without a race (which the thread sanitizer sees). */
+static void assert_answers(struct published_rules *published, struct reading *readings)
+{
+    for (size_t i = 0; i < published_readers(published); i++) {
+        const struct tally *tally = published_tally(published, i);
+        const size_t batches = readings[0].batches + readings[1].batches;
+        assert_true(tally == NULL || hits(tally) <= batches);
+    }
 }
 
 static void rules_are_swapped_while_others_read(void **state)
@@ -127,6 +198,7 @@ static void rules_are_swapped_while_others_read(void **state)
     }
     for (int i = 0; i < SWAPS || readings[0].batches < BATCHES || readings[1].batches < BATCHES;
          i++) {
+        assert_answers(published, readings);
         assert_int_equal(published_swap(published, rules_named(i % 2 == 0 ? "odd" : "even")), OK);
     }
     stop = true;
@@ -141,6 +213,8 @@ static void rules_are_swapped_while_others_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_that_is_asked_answers_with_what_it_has_counted),
+        cmocka_unit_test(an_answer_about_replaced_rules_is_none),
         cmocka_unit_test(a_reader_keeps_what_it_holds_until_it_holds_again),
         cmocka_unit_test(an_idle_reader_keeps_nothing),
         cmocka_unit_test(each_reader_keeps_its_own),

@@ -8,7 +8,9 @@
 #include "classify/explain.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
+#include "classify/text_seen.h"
 
+#include "tests/allocations.h"
 #include "tests/check.h"
 
 enum { FILES_MAX = 4 };
@@ -39,7 +41,7 @@ static void print_faults(const struct world *world)
 
 static void read_world(struct world *world)
 {
-    const enum err err = rules_read(world->files, world->count, &world->rules);
+    const enum err err = rules_read(world->files, world->count, SPAN_NONE, &world->rules);
     print_faults(world);
     assert_int_equal(err, OK);
     assert_int_equal(classifier_create(world->rules, &world->classifier), OK);
@@ -157,6 +159,34 @@ static void the_user_wins_over_what_is_shipped(void **state)
     char memory[4096];
     const struct event event = event_of("550", memory);
     assert_int_equal(classify(world.classifier, &event).category, CATEGORY_MOVED);
+    end_world(&world);
+}
+
+static void the_step_counts_before_whose_rule_it_is(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    add_file(&world, "own.yaml", "rules:\n" RULE("own", "disk", "550 disk"), false);
+    add_file(&world, "own-mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("own-of-m", "tape", "550 tape"),
+             false);
+    add_file(&world, "first.yaml", "first: true\nrules:\n" RULE("first", "our", "550 our"), true);
+    add_file(&world, "mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("of-m", "disk|tape", "550 disk"),
+             true);
+    read_world(&world);
+    char memory[4096];
+    struct event event = event_of("550 our disk", memory);
+    assert_string_equal(rule_of(&world, &event), "first");
+    event = event_of("550 disk and tape", memory);
+    assert_string_equal(rule_of(&world, &event), "own");
+    event.recipient = SPAN("a@m.example");
+    assert_string_equal(rule_of(&world, &event), "own-of-m");
+    event = event_of("550 disk", memory);
+    event.recipient = SPAN("a@m.example");
+    assert_string_equal(rule_of(&world, &event), "of-m");
     end_world(&world);
 }
 
@@ -329,12 +359,113 @@ static void of_a_long_text_only_the_beginning_is_read(void **state)
     struct event event = event_of("550 x", memory);
     memset(text, 'x', sizeof(text));
     event.reply.text = (struct span){text, sizeof(text)};
-    text[TEXT_SCANNED_MAX] = 'y';
+    text[TEXT_SEEN_MAX] = 'y';
     assert_string_equal(rule_of(&world, &event), "");
-    text[TEXT_SCANNED_MAX - 1] = 'y';
+    text[TEXT_SEEN_MAX - 1] = 'y';
     assert_string_equal(rule_of(&world, &event), "a");
     text[0] = '\n'; /* the copy has the same bound */
     assert_string_equal(rule_of(&world, &event), "a");
+    end_world(&world);
+}
+
+static void the_recipients_own_address_is_no_words_of_the_servers(void **state)
+{
+    (void)state;
+    struct world world = world_of("rules:\n" RULE("full", "full", "550 full"));
+    char memory[4096];
+    struct event event = event_of("550 <full@m.example>: unknown", memory);
+    assert_string_equal(rule_of(&world, &event), "full");
+    event.recipient = SPAN("full@m.example");
+    assert_string_equal(rule_of(&world, &event), "");
+    event = event_of("550 <full@m.example>: mailbox full", memory);
+    event.recipient = SPAN("full@m.example");
+    assert_string_equal(rule_of(&world, &event), "full");
+    end_world(&world);
+}
+
+static void a_text_that_was_read_before_is_judged_by_each_events_own_conditions(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    add_file(&world, "mail.yaml",
+             "provider: {name: m, domains: m.example}\n"
+             "rules:\n" RULE("of-m", "disk", "550 disk"),
+             true);
+    add_file(&world, "general.yaml",
+             "rules:\n"
+             "- {id: a, pattern: disk, when: {reply: 552}, category: moved, examples: [552 disk]}\n"
+             "- {id: b, pattern: 'disk', category: moved, examples: [550 disk]}\n",
+             true);
+    read_world(&world);
+    char memory[4096];
+    struct event event = event_of("550 disk", memory);
+    for (size_t i = 0; i < 3; i++) {
+        event.recipient = SPAN("a@m.example");
+        assert_string_equal(rule_of(&world, &event), "of-m");
+        event.recipient = SPAN("a@n.example");
+        assert_string_equal(rule_of(&world, &event), "b");
+        assert_string_equal(winner(&world, "552 disk"), "a");
+        assert_string_equal(winner(&world, "552 disc"), "");
+    }
+    end_world(&world);
+}
+
+/* Texts of a few words, so that they come again, and more of them than are remembered. */
+static size_t random_text(struct chance *chance, char text[128])
+{
+    static const char *const WORDS[] = {"disk", "tape", "full", "user", "gone", "not ", "\t", "x"};
+    size_t size = 0;
+    const uint64_t count = 1 + chance_below(chance, 6);
+    for (uint64_t i = 0; i < count; i++) {
+        const char *word = WORDS[chance_below(chance, 8)];
+        size += (size_t)snprintf(text + size, 128 - size, "%s", word);
+    }
+    return size;
+}
+
+static void what_was_read_before_means_the_same_as_what_is_new(void **state)
+{
+    (void)state;
+    struct chance chance = chance_init("test_text_rules");
+    struct world world =
+        world_of("rules:\n" RULE("a", "disk.*tape", "550 disk tape")
+                     RULE("b", "user ?gone", "550 user gone") RULE("c", "^full", "550 full")
+                         RULE("d", "x", "550 x") RULE("e", "not .*x$|disk", "550 not a disk"));
+    struct event event = event_init();
+    event.kind = KIND_BOUNCED;
+    for (size_t i = 0; i < 20; i++) {
+        struct classifier *fresh;
+        assert_int_equal(classifier_create(world.rules, &fresh), OK);
+        for (size_t j = 0; j < 2000; j++) {
+            char text[128];
+            event.reply.text = (struct span){text, random_text(&chance, text)};
+            assert_string_equal(rule_of(&world, &event), classify(fresh, &event).rule);
+        }
+        classifier_destroy(&fresh);
+    }
+    end_world(&world);
+}
+
+static void a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    char text[COUNT * 128];
+    size_t size = (size_t)snprintf(text, sizeof(text), "rules:\n");
+    for (int i = 0; i < COUNT; i++) {
+        size += (size_t)snprintf(text + size, sizeof(text) - size,
+                                 "- {id: r-%d, pattern: disk, when: {reply: %d}, category: moved, "
+                                 "examples: ['%d disk']}\n",
+                                 i, 510 + i, 510 + i);
+    }
+    struct world world = world_of(text);
+    for (int i = 0; i < 3 * COUNT; i++) {
+        char reply[32];
+        char id[32];
+        snprintf(reply, sizeof(reply), "%d disk", 510 + i % COUNT);
+        snprintf(id, sizeof(id), "r-%d", i % COUNT);
+        assert_string_equal(winner(&world, reply), id);
+    }
     end_world(&world);
 }
 
@@ -350,40 +481,6 @@ static void deliveries_are_not_scanned(void **state)
 }
 
 /* --- no memory is taken ----------------------------------------------------------------------- */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MALLOC_IS_OURS 0 /* the sanitizer's it is */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MALLOC_IS_OURS 0
-#endif
-#endif
-#ifndef MALLOC_IS_OURS
-#define MALLOC_IS_OURS 1
-#endif
-
-#if MALLOC_IS_OURS
-static size_t allocations;
-
-// glibc's own names
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
-void *calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __libc_calloc(n, size);
-}
-#endif
 
 static void classifying_takes_no_memory(void **state)
 {
@@ -412,7 +509,8 @@ static void classifying_takes_no_memory(void **state)
 static void assert_faults(struct world *world, const char *const *faults, size_t count)
 {
     size_t seen = 0;
-    assert_int_equal(rules_read(world->files, world->count, &world->rules), ERR_BAD_CONFIG);
+    assert_int_equal(rules_read(world->files, world->count, SPAN_NONE, &world->rules),
+                     ERR_BAD_CONFIG);
     assert_null(world->rules);
     for (size_t i = 0; i < world->count; i++) {
         for (size_t j = 0; j < yaml_fault_count(world->files[i].yaml); j++, seen++) {
@@ -611,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_text_rule_is_not_overridden_by_codes),
         cmocka_unit_test(first_files_come_before_providers_and_providers_before_the_rest),
         cmocka_unit_test(the_user_wins_over_what_is_shipped),
+        cmocka_unit_test(the_step_counts_before_whose_rule_it_is),
         cmocka_unit_test(a_rule_holds_where_its_conditions_do),
         cmocka_unit_test(a_kind_is_a_condition_too),
         cmocka_unit_test(a_provider_is_known_by_the_end_of_the_mx_or_of_the_recipients_domain),
@@ -618,6 +717,10 @@ int main(void)
         cmocka_unit_test(line_breaks_and_tabs_are_one_space),
         cmocka_unit_test(bytes_that_are_no_utf8_harm_nobody),
         cmocka_unit_test(of_a_long_text_only_the_beginning_is_read),
+        cmocka_unit_test(the_recipients_own_address_is_no_words_of_the_servers),
+        cmocka_unit_test(a_text_that_was_read_before_is_judged_by_each_events_own_conditions),
+        cmocka_unit_test(what_was_read_before_means_the_same_as_what_is_new),
+        cmocka_unit_test(a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them),
         cmocka_unit_test(deliveries_are_not_scanned),
         cmocka_unit_test(classifying_takes_no_memory),
         cmocka_unit_test(an_example_that_another_rule_wins_is_refused_with_both_places),

@@ -12,6 +12,7 @@
 #include "classify/explain.h"
 #include "consumer/cmd/cmd.h"
 #include "consumer/cmd/source_file.h"
+#include "consumer/worker.h"
 
 enum {
     EVENT_LINE_SIZE = 64 * 1024 * 1024, /* an escaped record of the largest size */
@@ -65,7 +66,7 @@ static enum err decode_file(struct decode_run *run,
     const struct decode_sink sink = {.context = run, .event = print_event, .fault = print_fault};
     struct source_file *file;
     struct span piece;
-    enum err err = source_file_open(run->path, &file);
+    enum err err = source_file_open(run->path, format, &file);
     if (err != OK) {
         return err;
     }
@@ -74,7 +75,9 @@ static enum err decode_file(struct decode_run *run,
             run->faults++; /* said */
             continue;
         }
-        decode(decoder, format, piece, &sink);
+        const struct decode_source source = {
+            .format = format, .now_ms = wall_ms(), .continues = run->first_line > 1};
+        decode(decoder, &source, piece, &sink);
         fflush(stdout);
     }
     source_file_close(&file);
@@ -123,7 +126,7 @@ static int run_decode(const struct command *command, int argc, char **argv)
         fprintf(stderr, "suppressd decode: which file? (- for standard input)\n");
         return EXIT_USAGE;
     }
-    const struct format *format = find_format(name, "kumomta");
+    const struct format *format = find_format(name, "auto");
     if (format == NULL) {
         return EXIT_USAGE;
     }
@@ -144,7 +147,10 @@ const struct command COMMAND_DECODE = {
         "element\n"
         "of an array), and what was understood. What was not is said on standard error with file,\n"
         "line and place.\n\n"
-        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n\n"
+        "  -f, --format FORMAT   how the files are written: auto (default), kumomta, powermta,\n"
+        "                        postfix, exim, sparkpost, momentum, ses, sendgrid, mailgun, "
+        "halon,\n"
+        "                        arf, dsn, native\n\n"
         "Exit code: 0, or 1 if something was not understood.\n",
     .takes_files = true,
     .run = run_decode,

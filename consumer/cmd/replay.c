@@ -1,6 +1,7 @@
 /* consumer/cmd/replay.c - the same stages with no Kafka: files in, decisions out.
  *
  *     file -> intake -> shards -> one JSON object per decision and line
+ *                   \-> what the rules did (--unknown, --hits): no decisions then
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,6 +12,7 @@
 
 #include "consumer/cmd/cmd.h"
 #include "consumer/cmd/source_file.h"
+#include "consumer/rule_report.h"
 #include "consumer/secret_file.h"
 #include "consumer/setup.h"
 #include "consumer/worker.h"
@@ -29,6 +31,7 @@ struct replay {
     const char *path;
     uint64_t first_line; /* of the piece */
     struct setup *setup;
+    struct classifier *classifier;
     struct intake *intake;
     struct shard **shards;
     struct decision_sink sink;
@@ -37,6 +40,7 @@ struct replay {
     uint64_t letters;
     uint64_t too_long;
     enum err failed;
+    bool decides; /* else only what the rules did is asked for */
     bool shows_progress;
     int64_t progress_due_ms;
 };
@@ -60,6 +64,9 @@ static void on_decided(void *context,
 static void on_observed(void *context, uint32_t shard, const struct observation *observation)
 {
     struct replay *replay = context;
+    if (!replay->decides) {
+        return;
+    }
     const enum err err = shard_apply(replay->shards[shard], observation, &replay->sink);
     if (err != OK && replay->failed == OK) {
         fprintf(stderr, "suppressd: no memory for more recipients\n");
@@ -115,7 +122,7 @@ static enum err replay_file(struct replay *replay,
                             const struct format *format,
                             struct source_file *file)
 {
-    const struct intake_source source = {.format = format, .commands = true};
+    struct intake_source source = {.format = format, .commands = true, .now_ms = wall_ms()};
     const struct intake_sink sink = {
         .context = replay, .observed = on_observed, .dead = on_dead, .seen = on_seen};
     struct span piece;
@@ -125,6 +132,7 @@ static enum err replay_file(struct replay *replay,
             replay->too_long++; /* said */
             continue;
         }
+        source.continues = replay->first_line > 1;
         intake_record(replay->intake, &source, piece, &sink);
         if (replay->failed != OK) {
             return replay->failed;
@@ -144,7 +152,7 @@ static enum err replay_files(struct replay *replay,
 {
     for (int i = 0; i < count; i++) {
         struct source_file *file;
-        enum err err = source_file_open(paths[i], &file);
+        enum err err = source_file_open(paths[i], format, &file);
         if (err != OK) {
             return err;
         }
@@ -175,9 +183,13 @@ static void print_summary(const struct replay *replay)
     const struct intake_counts *counts = intake_counts(replay->intake);
     fprintf(stderr,
             "%" PRIu64 " events: %" PRIu64 " for a recipient's record, %" PRIu64
-            " left to the MTA, %" PRIu64 " ignored, %" PRIu64 " not taken; %" PRIu64 " decisions\n",
+            " left to the MTA, %" PRIu64 " ignored, %" PRIu64 " not taken",
             counts->events, counts->routed, counts->harmless, counts->ignored,
-            counts->refused + counts->malformed + replay->too_long, replay->decisions);
+            counts->refused + counts->malformed + replay->too_long);
+    if (replay->decides) {
+        fprintf(stderr, "; %" PRIu64 " decisions", replay->decisions);
+    }
+    fprintf(stderr, "\n");
 }
 
 static enum err create(struct replay *replay, const struct config *config, uint32_t shard_count)
@@ -190,12 +202,15 @@ static enum err create(struct replay *replay, const struct config *config, uint3
     secret_fixed(&setup->secret);
     setup->budget.limit = 0; /* a laptop's memory is the limit */
     setup->process.shard_count = shard_count;
+    replay->classifier = published_hold(setup->rules, REPLAY_READER);
     const struct intake_config intake = {
-        .classifier = published_hold(setup->rules, REPLAY_READER),
+        .classifier = replay->classifier,
         .policies = setup->policies,
         .secret = &setup->secret,
         .shard_count = shard_count,
         .address = setup->process.address,
+        .prefer_final = setup->process.prefer_final,
+        .wish_needs_tenant = setup->process.wish_needs_tenant,
     };
     err = intake_create(&intake, &replay->intake);
     replay->shards = calloc(shard_count, sizeof(struct shard *));
@@ -231,6 +246,9 @@ struct replay_options {
     const char *format;
     const char *shards;
     const char *until;
+    const char *unknown;
+    const char *hits;
+    const char *json;
     uint64_t shard_count;
     int64_t until_ms;
 };
@@ -241,6 +259,11 @@ static bool check_options(struct replay_options *own, int operands)
     own->shard_count = 1;
     if (operands == 0) {
         fprintf(stderr, "suppressd replay: which file? (- for standard input)\n");
+        return false;
+    }
+    if (own->json != NULL && own->unknown == NULL && own->hits == NULL) {
+        fprintf(stderr, "suppressd replay: --json goes with --unknown or --hits; decisions are "
+                        "JSON anyway\n");
         return false;
     }
     if (own->shards != NULL && (!span_to_u64(span_of(own->shards), &own->shard_count) ||
@@ -259,13 +282,37 @@ static bool check_options(struct replay_options *own, int operands)
     return true;
 }
 
+static enum err print_report(const struct replay *replay, const struct replay_options *own)
+{
+    const struct tally *tally = classifier_tally(replay->classifier);
+    struct rule_report *report;
+    const enum err err = rule_report_create(published_ruleset(replay->setup->rules), &tally, 1,
+                                            (struct rule_report_about){.worker_count = 1}, &report);
+    if (err != OK) {
+        return err;
+    }
+    if (own->unknown != NULL && own->json != NULL) {
+        rule_report_print_unknown_json(report, stdout);
+    } else if (own->unknown != NULL) {
+        rule_report_print_unknown(report, stdout);
+    }
+    if (own->hits != NULL && own->json != NULL) {
+        rule_report_print_hits_json(report, stdout);
+    } else if (own->hits != NULL) {
+        printf("%s", own->unknown != NULL ? "\n" : "");
+        rule_report_print_hits(report, stdout);
+    }
+    rule_report_destroy(&report);
+    return OK;
+}
+
 static int run_replay(const struct config *config,
                       const struct replay_options *own,
                       char **paths,
                       int count)
 {
-    struct replay replay = {0};
-    const struct format *format = find_format(own->format, "kumomta");
+    struct replay replay = {.decides = own->unknown == NULL && own->hits == NULL};
+    const struct format *format = find_format(own->format, "auto");
     if (format == NULL) {
         return EXIT_USAGE;
     }
@@ -274,7 +321,7 @@ static int run_replay(const struct config *config,
         err = replay_files(&replay, format, paths, count);
     }
     if (err == OK) {
-        err = end(&replay, own->until_ms);
+        err = replay.decides ? end(&replay, own->until_ms) : print_report(&replay, own);
     }
     if (err == OK) {
         fflush(stdout);
@@ -293,9 +340,9 @@ static int run(const struct command *command, int argc, char **argv)
 {
     struct replay_options own = {0};
     const struct option_spec specs[] = {
-        {'f', "format", true, &own.format},
-        {0, "shards", true, &own.shards},
-        {0, "until", true, &own.until},
+        {'f', "format", true, &own.format}, {0, "shards", true, &own.shards},
+        {0, "until", true, &own.until},     {0, "unknown", false, &own.unknown},
+        {0, "hits", false, &own.hits},      {0, "json", false, &own.json},
     };
     struct options options;
     struct config *config;
@@ -322,7 +369,9 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command COMMAND_REPLAY = {
     .name = "replay",
     .summary = "decide on the events of files, without Kafka",
-    .usage = "replay [-f FORMAT] [--shards N] [--until MS] [-c FILE] [--set KEY=VALUE]... FILE...",
+    .usage =
+        "replay [-f FORMAT] [--shards N] [--until MS] [--unknown] [--hits] [--json] [-c FILE]\n"
+        "       [--set KEY=VALUE]... FILE...",
     .help =
         "Runs the events of files (- for standard input) through the same stages as the daemon "
         "and\n"
@@ -335,11 +384,21 @@ const struct command COMMAND_REPLAY = {
         "the\n"
         "newest event (or --until, if later) is released. What could not be taken is said on\n"
         "standard error with file, line and reason.\n\n"
-        "  -f, --format FORMAT   how the files are written: kumomta (default), native\n"
+        "  -f, --format FORMAT   how the files are written: auto (default), kumomta, powermta,\n"
+        "                        postfix, exim, sparkpost, momentum, ses, sendgrid, mailgun, "
+        "halon,\n"
+        "                        arf, dsn, native\n"
         "      --shards N        as many shards; the decisions are the same (default 1)\n"
         "      --until MS        the input ends then, in ms since 1970 (default: its newest "
         "event)\n"
-        "  -c, --config FILE     configuration, for policy and identity\n"
+        "      --unknown         instead of decisions: the replies that no rule knew, of all and "
+        "by\n"
+        "                        provider, with counts, addresses and ids masked, and a rule that "
+        "is "
+        "near\n"
+        "      --hits            instead of decisions: how often each rule won\n"
+        "      --json            of these two one JSON object a line, for a program\n"
+        "  -c, --config FILE     configuration, for policy, identity and rules.files\n"
         "      --set KEY=VALUE   overrides a key: policy.preset=careful, "
         "policy.mailbox_scope=tenant,\n"
         "                        policy.tenants.NAME=PRESET\n\n"

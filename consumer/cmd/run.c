@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,10 +11,28 @@
 #include "consumer/cmd/check_topics.h"
 #include "consumer/cmd/cmd.h"
 #include "consumer/daemon.h"
+#include "consumer/rule_report.h"
 #include "consumer/secret_file.h"
 #include "consumer/test_points.h"
 
-enum { CHECK_INTERVAL_S = 1, STATUS_INTERVAL_MS = 60000 };
+enum {
+    CHECK_INTERVAL_S = 1,
+    STATUS_INTERVAL_MS = 60000,
+    REPORT_WAIT_MS = 3000, /* a worker that is opening its connection does not answer */
+    REPORT_LOOK_NS = 20000000,
+    KEPT_BLOCK_MAX = 32 * 1024 * 1024, /* the largest that glibc takes */
+    KEPT_MEMORY_MAX = 512 * 1024 * 1024,
+};
+
+/* The client takes a block for each answer of a broker and gives it back some ms later. Mapped and unmapped each time,
+ * its pages are cleared by the kernel again and again: 3 to 9 % of the process. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY_MAX);
+#endif
+}
 
 /* Signals are taken by the main thread alone, in sigtimedwait(). */
 static sigset_t block_signals(void)
@@ -23,6 +42,7 @@ static sigset_t block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return set;
@@ -40,15 +60,75 @@ static void let_signals_end_us(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* The report that a signal asked for: written when all workers have answered, or some time after. */
+struct wanted_report {
+    bool is_wanted;
+    int64_t due_ms; /* with the answers that there are then */
+};
+
+static void ask_for_report(struct wanted_report *wanted, struct setup *setup)
+{
+    published_ask(setup->rules);
+    *wanted = (struct wanted_report){.is_wanted = true, .due_ms = mono_ms() + REPORT_WAIT_MS};
+}
+
+static enum err write_report(const struct config *config,
+                             const struct setup *setup,
+                             const struct tally *const *tallies,
+                             size_t count)
+{
+    struct rule_report *report;
+    const struct rule_report_about about = {
+        .since_ms = setup->rules_since_ms,
+        .written_ms = wall_ms(),
+        .worker_count = published_readers(setup->rules),
+    };
+    enum err err =
+        rule_report_create(published_ruleset(setup->rules), tallies, count, about, &report);
+    if (err != OK) {
+        return err;
+    }
+    err = rule_report_write(report, config->state_directory);
+    rule_report_destroy(&report);
+    return err;
+}
+
+static void report_if_due(struct wanted_report *wanted,
+                          const struct config *config,
+                          const struct setup *setup)
+{
+    const struct tally *tallies[CONFIG_WORKERS_MAX];
+    const size_t workers = published_readers(setup->rules);
+    size_t count = 0;
+    CHECK(workers <= CONFIG_WORKERS_MAX);
+    for (size_t i = 0; i < workers; i++) {
+        tallies[count] = published_tally(setup->rules, i);
+        count += tallies[count] != NULL;
+    }
+    if (count < workers && mono_ms() < wanted->due_ms) {
+        return;
+    }
+    wanted->is_wanted = false;
+    const enum err err = write_report(config, setup, tallies, count);
+    if (err == OK) {
+        log_info("rule report written path=%s/rule-report.txt workers=%zu answered=%zu",
+                 config->state_directory, workers, count);
+    } else {
+        log_error("rule report not written error=%s", err_name(err));
+    }
+}
+
 /* Until a signal or a refusal. */
 static enum err watch(struct daemon *daemon,
                       const sigset_t *signals,
                       const struct config *config,
                       struct setup *setup)
 {
+    struct wanted_report wanted = {0};
     int64_t status_due_ms = mono_ms() + STATUS_INTERVAL_MS;
     for (;;) {
-        const struct timespec interval = {CHECK_INTERVAL_S, 0};
+        const struct timespec interval = {wanted.is_wanted ? 0 : CHECK_INTERVAL_S,
+                                          wanted.is_wanted ? REPORT_LOOK_NS : 0};
         const int signal_number = sigtimedwait(signals, NULL, &interval);
         if (signal_number == SIGTERM || signal_number == SIGINT) {
             log_info("stopping: committing what was taken, then leaving");
@@ -56,6 +136,12 @@ static enum err watch(struct daemon *daemon,
         }
         if (signal_number == SIGHUP) {
             setup_reload(setup, config);
+        }
+        if (signal_number == SIGUSR1) {
+            ask_for_report(&wanted, setup);
+        }
+        if (wanted.is_wanted) {
+            report_if_due(&wanted, config, setup);
         }
         (void)published_reclaim(setup->rules);
         const enum err err = daemon_check(daemon);
@@ -90,6 +176,7 @@ static enum err run_daemon(const struct config *config, struct setup *setup)
     if (err != OK) {
         return err;
     }
+    keep_memory();
     const sigset_t signals = block_signals();
     err = daemon_start(config, setup, &daemon);
     if (err != OK) {
@@ -157,7 +244,9 @@ const struct command COMMAND_RUN = {
         "reads\n"
         "the files of rules.files anew (their list is read at the start); if there is a fault in "
         "them it\n"
-        "is said in the log, and the rules that were in force stay.\n"
+        "is said in the log, and the rules that were in force stay. USR1 writes rule-report.txt "
+        "and\n"
+        ".json to state.directory: the replies that no rule knew, and how often each rule won.\n"
         "Exit code: 0 after a signal, 64 usage, 69 the broker does not answer, 78 configuration "
         "or\n"
         "state that it refuses, 70 a worker hung and the process must be started anew.\n",

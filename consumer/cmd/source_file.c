@@ -20,6 +20,7 @@ enum { READ_SIZE = 1024 * 1024, BUFFER_SIZE = DECODE_RECORD_SIZE_MAX + READ_SIZE
 
 struct source_file {
     const char *path;
+    const struct format *format;
     int fd;
     uint64_t size;
     uint64_t read;
@@ -28,11 +29,11 @@ struct source_file {
     size_t given; /* of the buffer, in the piece before */
     uint64_t line;
     bool is_begun;
-    bool is_array;
+    bool is_whole;
     bool at_end;
 };
 
-enum err source_file_open(const char *path, struct source_file **out)
+enum err source_file_open(const char *path, const struct format *format, struct source_file **out)
 {
     struct source_file *file = calloc(1, sizeof(*file));
     if (file == NULL) {
@@ -41,6 +42,7 @@ enum err source_file_open(const char *path, struct source_file **out)
     const bool is_stdin = strcmp(path, "-") == 0;
     file->path = is_stdin ? "standard input" : path;
     file->line = 1;
+    file->format = format;
     file->buffer = malloc(BUFFER_SIZE);
     file->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file->buffer == NULL || file->fd < 0) {
@@ -117,7 +119,7 @@ static void look_at_beginning(struct source_file *file)
     }
     if (text.size > 0) {
         file->is_begun = true;
-        file->is_array = text.data[0] == '[';
+        file->is_whole = format_wants_whole(file->format, text);
     }
 }
 
@@ -136,7 +138,7 @@ static size_t piece_size(struct source_file *file)
     if (file->at_end) {
         return file->filled;
     }
-    if (file->is_array || !file->is_begun || comes_whole(file)) {
+    if (file->is_whole || !file->is_begun || comes_whole(file)) {
         return 0;
     }
     const char *newline = memrchr(file->buffer, '\n', file->filled);
@@ -151,7 +153,7 @@ static enum err skip_too_long(struct source_file *file)
             "event a line\n",
             file->path, (unsigned long long)file->line, DECODE_RECORD_SIZE_MAX);
     for (;;) {
-        const char *newline = file->is_array ? NULL : memchr(file->buffer, '\n', file->filled);
+        const char *newline = file->is_whole ? NULL : memchr(file->buffer, '\n', file->filled);
         file->given = newline == NULL ? file->filled : (size_t)(newline - file->buffer) + 1;
         if (newline != NULL || file->at_end) {
             return ERR_FULL;

@@ -1,7 +1,7 @@
 /* consumer/cmd/source_file.h - a file (or standard input) in pieces that a decoder takes: whole
  * lines, or all of it.
  *
- * A file that begins with `[` is one JSON array and comes in one piece; every other comes in pieces
+ * A file that begins with `[` is one JSON array and comes in one piece, so does a mail; every other comes in pieces
  * of whole lines, as soon as they are there, so a pipe is followed as it flows.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -10,10 +10,13 @@
 
 #include "base/bytes.h"
 
+struct format;
 struct source_file;
 
 /* "-": standard input. ERR_IO: said on stderr. */
-MUST_USE enum err source_file_open(const char *path, struct source_file **out);
+MUST_USE enum err source_file_open(const char *path,
+                                   const struct format *format,
+                                   struct source_file **out);
 void source_file_close(struct source_file **file);
 
 /* The next piece, borrowed until the next call; *first_line is the number of its first line,

@@ -23,9 +23,10 @@ struct told {
     struct writer out;
 };
 
-/* Two that have seen the same texts, each by its own way. */
+/* Two that have seen the same texts, each by its own way, and one that has always seen nothing. */
 struct experience {
     struct decoder *decoder;
+    struct decoder *novice;
     struct json_shapes *shapes;
     struct json_reader *reader;
     uint64_t known; /* texts that json_shapes_read() knew */
@@ -69,7 +70,8 @@ static inline void tell(struct decoder *decoder,
 {
     const struct decode_sink sink = {told, tell_event, tell_fault};
     told->out = writer_init(told->memory, sizeof(told->memory));
-    decode(decoder, format, record, &sink);
+    const struct decode_source source = {.format = format, .now_ms = INT64_C(1795341600000)};
+    decode(decoder, &source, record, &sink);
 }
 
 static inline bool same_node(const struct json_node *a, const struct json_node *b)
@@ -104,10 +106,8 @@ static inline void experience_record(struct experience *e,
 {
     static struct told expected;
     static struct told actual;
-    struct decoder *fresh;
-    CHECK(decoder_create(&fresh) == OK);
-    tell(fresh, format, record, &expected);
-    decoder_destroy(&fresh);
+    decoder_forget(e->novice);
+    tell(e->novice, format, record, &expected);
     tell(e->decoder, format, record, &actual);
     CHECK(span_equal(writer_span(&actual.out), writer_span(&expected.out)));
 }
@@ -125,7 +125,8 @@ static inline void experience_bytes(struct experience *e,
 
 static inline void experience_begin(struct experience *e)
 {
-    CHECK(decoder_create(&e->decoder) == OK && json_shapes_create(&e->shapes) == OK &&
+    CHECK(decoder_create(&e->decoder) == OK && decoder_create(&e->novice) == OK &&
+          json_shapes_create(&e->shapes) == OK &&
           json_reader_create(DECODE_DEPTH_MAX, &e->reader) == OK);
     e->known = 0;
 }
@@ -133,6 +134,14 @@ static inline void experience_begin(struct experience *e)
 static inline void experience_end(struct experience *e)
 {
     decoder_destroy(&e->decoder);
+    decoder_destroy(&e->novice);
     json_shapes_destroy(&e->shapes);
     json_reader_destroy(&e->reader);
+}
+
+/* Used again as if it were new. */
+static inline void experience_forget(struct experience *e)
+{
+    decoder_forget(e->decoder);
+    json_shapes_forget(e->shapes);
 }

@@ -1,0 +1,419 @@
+/* tests/test_formats.c - what the formats mean beyond their samples: traps that each has.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "tests/decoded.h"
+
+/* Of a record that is one event: how its line begins behind `record`. */
+static void assert_begins(const char *format, const char *record, const char *beginning)
+{
+    char expected[1024];
+    (void)snprintf(expected, sizeof(expected), "{\"record\":1,%s", beginning);
+    decode_text(format, record);
+    assert_int_equal(decoded.count, 1);
+    if (!span_starts(decoded.lines[0], span_of(expected))) {
+        print_error("%s\nexpected %s\nis       %.*s\n", record, expected,
+                    SPAN_ARGS(decoded.lines[0]));
+        fail();
+    }
+}
+
+static void assert_fault(const char *format, const char *record, const char *reason)
+{
+    char expected[256];
+    (void)snprintf(expected, sizeof(expected), "fault 1: %s", reason);
+    decode_text(format, record);
+    assert_int_equal(decoded.count, 1);
+    assert_true(span_starts(decoded.lines[0], span_of(expected)));
+}
+
+#define REMOTE(kind, to) "\"kind\":\"" kind "\",\"origin\":\"remote\",\"recipient\":\"" to "\""
+#define LOCAL(kind, to)  "\"kind\":\"" kind "\",\"origin\":\"local\",\"recipient\":\"" to "\""
+
+/* --- services -----------------------------------------------------------------------------------
+ */
+
+#define SES_BOUNCE(type, recipients)                                                               \
+    "{\"eventType\":\"Bounce\",\"mail\":{\"messageId\":\"m\"},\"bounce\":{\"bounceType\":\"" type  \
+    "\",\"bounceSubType\":\"General\",\"timestamp\":\"2026-11-21T10:00:00Z\","                     \
+    "\"bouncedRecipients\":[" recipients "]}}"
+#define SES_COMPLAINT(type)                                                                        \
+    "{\"notificationType\":\"Complaint\",\"complaint\":{\"complaintFeedbackType\":" type           \
+    ",\"timestamp\":\"2026-11-21T10:00:00Z\",\"complainedRecipients\":[{\"emailAddress\":"         \
+    "\"a@x.example\"}]}}"
+
+static void ses_gives_up_with_a_transient_bounce(void **state)
+{
+    (void)state;
+    assert_begins("ses",
+                  SES_BOUNCE("Transient", "{\"emailAddress\":\"a@x.example\",\"diagnosticCode\":"
+                                          "\"smtp; 450 4.2.1 busy\"}"),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("ses", SES_BOUNCE("Transient", "{\"emailAddress\":\"a@x.example\"}"),
+                  LOCAL("expired", "a@x.example"));
+    assert_begins("ses", SES_BOUNCE("Undetermined", "{\"emailAddress\":\"a@x.example\"}"),
+                  REMOTE("bounced", "a@x.example"));
+    assert_fault("ses", SES_BOUNCE("Permanent", ""), "no recipient");
+}
+
+static void ses_complaint_that_is_none_is_ignored(void **state)
+{
+    (void)state;
+    assert_begins("ses", SES_COMPLAINT("\"abuse\""), REMOTE("complaint", "a@x.example"));
+    assert_begins("ses", SES_COMPLAINT("null"), REMOTE("complaint", "a@x.example"));
+    assert_begins("ses", SES_COMPLAINT("\"not-spam\""), "\"kind\":\"ignored\"");
+}
+
+static void sns_says_other_things_too(void **state)
+{
+    (void)state;
+    assert_begins("ses",
+                  "{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"Successfully "
+                  "validated SNS topic for Amazon SES event publishing.\"}",
+                  "\"kind\":\"ignored\"");
+    assert_begins("ses", "{\"eventType\":\"Open\",\"mail\":{}}", "\"kind\":\"ignored\"");
+    assert_fault("ses", "{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"{\"}",
+                 "in the envelope is no JSON");
+}
+
+#define SENDGRID(event, fields)                                                                    \
+    "{\"event\":\"" event "\",\"email\":\"a@x.example\",\"timestamp\":1795255212,"                 \
+    "\"sg_message_id\":\"g\"" fields "}"
+
+static void sendgrid_block_after_days_is_an_expiry_and_its_throttle_ours(void **state)
+{
+    (void)state;
+    assert_begins("sendgrid",
+                  SENDGRID("bounce", ",\"type\":\"blocked\",\"status\":\"4.2.1\",\"reason\":"
+                                     "\"452 4.2.1 over quota\""),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("sendgrid",
+                  SENDGRID("bounce", ",\"type\":\"blocked\",\"reason\":\"550 5.7.1 spam\""),
+                  REMOTE("bounced", "a@x.example"));
+    assert_begins("sendgrid",
+                  SENDGRID("bounce", ",\"type\":\"bounce\",\"reason\":\"unable to get mx info: "
+                                     "failed to get IPs from PTR record\""),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("sendgrid",
+                  SENDGRID("deferred", ",\"response\":\"IPs were throttled by recipient server\""),
+                  LOCAL("deferred", "a@x.example"));
+    assert_begins("sendgrid", SENDGRID("click", ""), "\"kind\":\"ignored\"");
+    assert_begins("sendgrid", SENDGRID("group_unsubscribe", ""),
+                  REMOTE("unsubscribe", "a@x.example"));
+}
+
+#define MAILGUN(fields)                                                                            \
+    "{\"event\":\"failed\",\"recipient\":\"a@x.example\",\"timestamp\":1795255212.5," fields "}"
+
+static void mailgun_reason_goes_before_severity(void **state)
+{
+    (void)state;
+    assert_begins("mailgun",
+                  MAILGUN("\"severity\":\"temporary\",\"reason\":\"old\",\"delivery-status\":"
+                          "{\"code\":498,\"message\":\"No MX for x.example\"}"),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("mailgun",
+                  MAILGUN("\"severity\":\"permanent\",\"reason\":\"suppress-bounce\","
+                          "\"delivery-status\":{\"code\":605}"),
+                  LOCAL("dropped", "a@x.example"));
+    assert_begins(
+        "mailgun",
+        MAILGUN("\"severity\":\"permanent\",\"reason\":\"bounce\",\"delivery-status\":"
+                "{\"code\":550,\"message\":\"5.1.1 no such user\"}"),
+        REMOTE("bounced",
+               "a@x.example") ",\"ts_ms\":1795255212500,\"code\":550,\"enhanced\":\"5.1.1\","
+                              "\"text\":\"no such user\"");
+}
+
+#define SPARKPOST(type, fields)                                                                    \
+    "{\"msys\":{\"message_event\":{\"type\":\"" type "\",\"rcpt_to\":\"a@x.example\","             \
+    "\"timestamp\":\"1795255212\"" fields "}}}"
+
+static void sparkpost_class_says_what_a_bounce_is(void **state)
+{
+    (void)state;
+    assert_begins("sparkpost", SPARKPOST("bounce", ",\"bounce_class\":\"25\""),
+                  LOCAL("admin", "a@x.example"));
+    assert_begins("sparkpost", SPARKPOST("out_of_band", ",\"bounce_class\":\"60\""),
+                  "\"kind\":\"ignored\"");
+    assert_begins("sparkpost", SPARKPOST("out_of_band", ",\"bounce_class\":\"90\""),
+                  REMOTE("unsubscribe", "a@x.example"));
+    assert_begins("sparkpost",
+                  SPARKPOST("bounce", ",\"bounce_class\":\"20\",\"raw_reason\":\"451 4.4.1 "
+                                      "[internal] Connection refused\""),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("sparkpost",
+                  SPARKPOST("delay", ",\"raw_reason\":\"454 4.4.4 [internal] throttled\""),
+                  LOCAL("deferred", "a@x.example"));
+    assert_begins("sparkpost",
+                  SPARKPOST("out_of_band", ",\"bounce_class\":\"10\",\"raw_reason\":\"550 "
+                                           "[internal] [oob] The recipient is invalid.\""),
+                  REMOTE("late_bounce", "a@x.example"));
+}
+
+#define HALON(action, attempt)                                                                     \
+    "{\"time\":1795255212000,\"message\":{\"recipient\":\"a@x.example\"},\"action\":\"" action     \
+    "\"" attempt "}"
+
+static void halon_bounce_of_what_was_temporary_is_an_expiry(void **state)
+{
+    (void)state;
+    assert_begins("halon",
+                  HALON("BOUNCE", ",\"attempt\":{\"result\":{\"code\":451,\"reason\":[\"busy\"]}}"),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("halon",
+                  HALON("BOUNCE", ",\"attempt\":{\"error\":{\"temporary\":false,\"message\":"
+                                  "\"Host not found\"}}"),
+                  REMOTE("expired", "a@x.example"));
+    assert_begins("halon",
+                  HALON("QUEUE", ",\"attempt\":{\"error\":{\"temporary\":true,\"message\":"
+                                 "\"concurrency limit\"}}"),
+                  LOCAL("deferred", "a@x.example"));
+}
+
+/* --- logs ---------------------------------------------------------------------------------------
+ */
+
+#define POSTFIX(status) "4XkT2m1YqDz1001: to=<a@x.example>, relay=none, dsn=4.0.0, status=" status
+
+static void postfix_line_is_read_whatever_stands_before_it(void **state)
+{
+    static const char *const HEADS[] = {
+        "Nov 21 10:00:00 mx postfix/smtp[1]: ",
+        "<22>Nov 21 10:00:00 mx postfix/smtp[1]: ",
+        "<22>1 2026-11-21T10:00:00Z mx postfix/smtp 1 - - ",
+        "<22>1 2026-11-21T10:00:00.000Z mx postfix/smtp 1 - [meta x=\"a]b\" y=\"1\"] ",
+        "2026-11-21T12:00:00+02:00 mx postfix/lmtp[1]: ",
+        "2026-11-21 10:00:00 mx postfix/smtp[1]: ",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(HEADS) / sizeof(HEADS[0]); i++) {
+        char line[512];
+        (void)snprintf(line, sizeof(line), "%s%s", HEADS[i], POSTFIX("sent (250 ok)"));
+        assert_begins("postfix", line,
+                      REMOTE("delivered", "a@x.example") ",\"ts_ms\":1795255200000,\"code\":250");
+    }
+}
+
+/* The samples' day is 2026-11-22. */
+static void time_without_year_is_the_latest_that_is_not_to_come(void **state)
+{
+    (void)state;
+    assert_begins("postfix", "Nov 23 09:00:00 mx postfix/smtp[1]: " POSTFIX("sent (250 ok)"),
+                  REMOTE("delivered", "a@x.example") ",\"ts_ms\":1795424400000");
+    assert_begins("postfix", "Dec  1 00:00:00 mx postfix/smtp[1]: " POSTFIX("sent (250 ok)"),
+                  REMOTE("delivered", "a@x.example") ",\"ts_ms\":1764547200000");
+    assert_begins("postfix", "Feb 29 00:00:00 mx postfix/smtp[1]: " POSTFIX("sent (250 ok)"),
+                  REMOTE("delivered", "a@x.example") ",\"ts_ms\":1709164800000");
+    assert_fault("postfix", "Nov 31 00:00:00 mx postfix/smtp[1]: " POSTFIX("sent (250 ok)"),
+                 "no time");
+}
+
+static void postfix_text_says_who_spoke(void **state)
+{
+    (void)state;
+    const char *head = "Nov 21 10:00:00 mx postfix/smtp[1]: ";
+    static const char *const CASES[][2] = {
+        {POSTFIX("deferred (delivery temporarily suspended: connect to mx[1.2.3.4]:25: Connection "
+                 "timed out)"),
+         LOCAL("deferred", "a@x.example")},
+        {POSTFIX("deferred (connect to mx[192.0.2.1]:25: Connection refused)"),
+         REMOTE("deferred", "a@x.example")},
+        {POSTFIX("deferred (lost connection with mx[192.0.2.1] while sending RCPT TO)"),
+         REMOTE("deferred", "a@x.example")},
+        {POSTFIX("deferred (host mx[192.0.2.1] refused to talk to me: 421 4.7.0 too many)"),
+         REMOTE("deferred", "a@x.example") ",\"ts_ms\":1795255200000,\"code\":421"},
+        {POSTFIX("bounced (mail for x.example loops back to myself)"),
+         LOCAL("bounced", "a@x.example")},
+        {POSTFIX("undeliverable (host mx[192.0.2.1] said: 550 no)"), "\"kind\":\"ignored\""},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        char line[512];
+        (void)snprintf(line, sizeof(line), "%s%s", head, CASES[i][0]);
+        assert_begins("postfix", line, CASES[i][1]);
+    }
+}
+
+#define EXIM(rest) "2026-11-21 10:00:00.250 +0000 [77] 1vMabf-000000001Ad-0004 " rest
+
+static void exim_text_says_who_spoke(void **state)
+{
+    (void)state;
+    assert_begins("exim", EXIM("** a@x.example: Unrouteable address"),
+                  REMOTE("expired", "a@x.example") ",\"ts_ms\":1795255200250");
+    assert_begins(
+        "exim",
+        EXIM("** a@x.example R=r T=t H=mx [192.0.2.1]: SMTP error from remote mail server "
+             "after RCPT TO:<a@x.example>: 450 4.2.1 busy: retry timeout exceeded"),
+        REMOTE("expired", "a@x.example") ",\"ts_ms\":1795255200250,\"code\":450");
+    assert_begins("exim",
+                  EXIM("** a@x.example R=r T=t: message is too big (transport limit = 1000)"),
+                  LOCAL("bounced", "a@x.example"));
+    assert_begins(
+        "exim",
+        EXIM("** a@x.example R=r T=t H=mx [192.0.2.1]: SMTP error from remote mail server "
+             "after RCPT TO:<a@x.example>: 550-5.1.1 no such\\n550 5.1.1 user here"),
+        REMOTE("bounced",
+               "a@x.example") ",\"ts_ms\":1795255200250,\"code\":550,\"enhanced\":\"5.1.1\","
+                              "\"text\":\"no such user here\"");
+    assert_begins("exim",
+                  "2026-11-21 10:00:00 1vMabf-0001Ad-04 ** a@x.example R=r T=t: SMTP error from "
+                  "remote mailer after RCPT TO:<a@x.example>: host mx [192.0.2.1]: 550 no",
+                  REMOTE("bounced", "a@x.example") ",\"ts_ms\":1795255200000,\"code\":550,"
+                                                   "\"text\":\"no\"");
+    assert_begins("exim", "2026-11-21 10:00:00 Start queue run: pid=1", "\"kind\":\"ignored\"");
+}
+
+#define PMTA "type,timeLogged,rcpt,dsnStatus,dsnDiag,bounceCat\n"
+
+/* The first line is the headings'. */
+static void assert_row(const char *rows, const char *beginning)
+{
+    char record[1024];
+    char expected[512];
+    (void)snprintf(record, sizeof(record), "%s%s", PMTA, rows);
+    (void)snprintf(expected, sizeof(expected), "{\"record\":2,%s", beginning);
+    decode_text("powermta", record);
+    assert_int_equal(decoded.count, 1);
+    assert_true(span_starts(decoded.lines[0], span_of(expected)));
+}
+
+static void powermta_diagnosis_of_another_type_is_no_servers(void **state)
+{
+    (void)state;
+    assert_row("b,1795255212,a@x.example,5.0.0 (undefined status),x-pmta;bounce-queue,other\r\n",
+               LOCAL("bounced", "a@x.example"));
+    assert_row("b,1795255212,a@x.example,5.4.4 (unable to route),,routing-errors",
+               REMOTE("expired", "a@x.example"));
+    assert_row("b,1795255212,a@x.example,4.4.7 (delivery time expired),,message-expired",
+               LOCAL("expired", "a@x.example"));
+    assert_row("b,1795255212,a@x.example,5.1.1 (x),\"smtp;550 5.1.1 \"\"a\"\", no\",bad-mailbox",
+               REMOTE("bounced",
+                      "a@x.example") ",\"ts_ms\":1795255212000,\"code\":550,\"enhanced\":\"5.1.1\","
+                                     "\"text\":\"\\\"a\\\", no\"");
+    assert_fault("powermta", "b,1795255212,a@x.example,5.1.1", "a row without headings");
+    assert_begins("powermta",
+                  "{\"type\":\"b\",\"timeLogged\":1795255212,\"rcpt\":\"a@x.example\","
+                  "\"dsnDiag\":\"smtp;550 no\"}",
+                  REMOTE("bounced", "a@x.example") ",\"ts_ms\":1795255212000,\"code\":550");
+}
+
+/* --- mails --------------------------------------------------------------------------------------
+ */
+
+#define MAIL(type)                                                                                 \
+    "From: m@x.example\nTo: <b+1.ana=x.example@shop.example>\n"                                    \
+    "Date: Sat, 21 Nov 2026 10:00:00 +0000\nContent-Type: " type "\n\n"
+#define REPORT MAIL("multipart/report; boundary=b") "--b\nContent-Type: text/plain\n\nhello\n--b\n"
+
+static void report_is_found_in_a_mail_inside_a_mail(void **state)
+{
+    (void)state;
+    assert_begins(
+        "dsn",
+        MAIL("multipart/mixed; boundary=a") "--a\nContent-Type: message/rfc822\n\n" REPORT
+                                            "Content-Type: "
+                                            "message/delivery-status\n\nReporting-MTA: dns; x\n\n"
+                                            "Final-Recipient: rfc822; a@x.example\nAction: failed "
+                                            "(really)\nStatus: 5.1.1\n"
+                                            "Diagnostic-Code: smtp; 550\n 5.1.1 no\n such "
+                                            "user\n\n--b--\n--a--\n",
+        REMOTE("late_bounce",
+               "a@x.example") ",\"ts_ms\":1795255200000,\"code\":550,\"enhanced\":\"5.1.1\","
+                              "\"text\":\"no such user\"");
+}
+
+static void address_beyond_ascii_is_unescaped_and_a_give_up_is_an_expiry(void **state)
+{
+    (void)state;
+    assert_begins("dsn",
+                  REPORT "Content-Type: message/global-delivery-status\n\n"
+                         "Reporting-MTA: dns; x\n\nFinal-Recipient: utf-8; j\\x{FC}rg@x.example\n"
+                         "Action: failed\nStatus: 4.4.7\n\n--b--\n",
+                  REMOTE("expired", "j\xc3\xbcrg@x.example"));
+}
+
+static void mail_that_reports_nothing_is_ignored_and_what_is_no_mail_a_fault(void **state)
+{
+    (void)state;
+    assert_begins("dsn", MAIL("text/plain") "I am on holiday", "\"kind\":\"ignored\"");
+    assert_fault("dsn", "no mail at all", "not a mail");
+}
+
+static void hidden_recipient_is_found_where_the_sender_put_it(void **state)
+{
+    (void)state;
+    assert_begins("arf",
+                  REPORT
+                  "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n"
+                  "Original-Rcpt-To: <redacted@x.example>\n\n--b\n"
+                  "Content-Type: message/rfc822\n\nX-KumoRef: "
+                  "eyJfQF8iOiJcXF8vIiwicmVjaXBpZW50IjoiYUB4LmV4YW1wbGUiLCJ0ZW5hbnQiOiJ0In0=\n"
+                  "\nbody\n--b--\n",
+                  REMOTE("complaint", "a@x.example"));
+    assert_begins("arf",
+                  REPORT "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n"
+                         "Original-Mail-From: <bounces-77-ana.b=x.example@shop.example>\n\n--b--\n",
+                  REMOTE("complaint", "ana.b@x.example"));
+    assert_fault("arf",
+                 REPORT "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n\n--b--\n",
+                 "no recipient");
+}
+
+/* --- all ----------------------------------------------------------------------------------------
+ */
+
+static void payload_in_gzip_is_named_as_such(void **state)
+{
+    (void)state;
+    assert_fault("kumomta", "\x1f\x8b\x08", "a record in gzip");
+    assert_fault("auto", "\x1f\x8b\x08", "a record in gzip");
+}
+
+static void shipper_of_logs_may_carry_json(void **state)
+{
+    (void)state;
+    assert_begins(
+        "auto",
+        "{\"@timestamp\":\"2026-11-21T10:00:00Z\",\"message\":\"{\\\"kind\\\":\\\"bounced\\\","
+        "\\\"recipient\\\":\\\"a@x.example\\\",\\\"ts_ms\\\":5}\"}",
+        REMOTE("bounced", "a@x.example") ",\"ts_ms\":5");
+    assert_begins(
+        "postfix",
+        "{\"MESSAGE\":\"" POSTFIX("sent (250 ok)") "\",\"__REALTIME_TIMESTAMP\":"
+                                                   "\"1795255200000123\",\"_COMM\":\"smtp\"}",
+        REMOTE("delivered", "a@x.example") ",\"ts_ms\":1795255200000");
+}
+
+static void what_auto_does_not_know_is_a_fault(void **state)
+{
+    (void)state;
+    assert_fault("auto", "{\"hello\":1}", "no event of a format that is known");
+    assert_fault("auto", "hello", "not JSON");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ses_gives_up_with_a_transient_bounce),
+        cmocka_unit_test(ses_complaint_that_is_none_is_ignored),
+        cmocka_unit_test(sns_says_other_things_too),
+        cmocka_unit_test(sendgrid_block_after_days_is_an_expiry_and_its_throttle_ours),
+        cmocka_unit_test(mailgun_reason_goes_before_severity),
+        cmocka_unit_test(sparkpost_class_says_what_a_bounce_is),
+        cmocka_unit_test(halon_bounce_of_what_was_temporary_is_an_expiry),
+        cmocka_unit_test(postfix_line_is_read_whatever_stands_before_it),
+        cmocka_unit_test(time_without_year_is_the_latest_that_is_not_to_come),
+        cmocka_unit_test(postfix_text_says_who_spoke),
+        cmocka_unit_test(exim_text_says_who_spoke),
+        cmocka_unit_test(powermta_diagnosis_of_another_type_is_no_servers),
+        cmocka_unit_test(report_is_found_in_a_mail_inside_a_mail),
+        cmocka_unit_test(address_beyond_ascii_is_unescaped_and_a_give_up_is_an_expiry),
+        cmocka_unit_test(mail_that_reports_nothing_is_ignored_and_what_is_no_mail_a_fault),
+        cmocka_unit_test(hidden_recipient_is_found_where_the_sender_put_it),
+        cmocka_unit_test(payload_in_gzip_is_named_as_such),
+        cmocka_unit_test(shipper_of_logs_may_carry_json),
+        cmocka_unit_test(what_auto_does_not_know_is_a_fault),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
