@@ -27,8 +27,9 @@ struct proposal {
 };
 
 /* A vote below the first is no proposal, unless one example alone is as like as the second (few rules
- * have ten examples to say for them). From here on 54 in 100 were right, and one in four of the replies
- * that the forgotten rules had known got a proposal; higher bounds propose less and are hardly more right. */
+ * have ten examples to say for them). From here on four or five in ten were right, by which rules are
+ * forgotten, and three in ten of the replies that they had known got a proposal; higher bounds propose less and are
+ * hardly more right. */
 #define NEAREST_SUPPORT_MIN 0.07
 #define NEAREST_ALIKE_MIN   0.6
 

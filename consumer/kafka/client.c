@@ -203,6 +203,12 @@ enum err client_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **o
 
 /* --- end */
 
+bool client_may_destroy(bool was_assigned)
+{
+    enum { FIRST_GOOD_VERSION = 0x020300ff };
+    return was_assigned || rd_kafka_version() >= FIRST_GOOD_VERSION;
+}
+
 static void *destroy_handle(void *rk)
 {
     /* The consumer was closed before, with its callbacks, or could not be. */

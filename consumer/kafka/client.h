@@ -42,6 +42,10 @@ MUST_USE enum err client_conf(const struct client_layers *layers,
 /* Takes conf, also on error. ERR_BAD_CONFIG: properties contradict each other (logged). */
 MUST_USE enum err client_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out);
 
+/* A consumer that closes while it joins its group for the first time asserts, when it is destroyed, that it had an
+ * assignment (librdkafka #4312, to 2.2.0): false, leave it behind. */
+bool client_may_destroy(bool was_assigned);
+
 /* Ends all handles side by side (NULL entries are passed over, all become NULL). A handle that has
  * not ended by the deadline is left to its threads and said: rd_kafka_destroy() may hang
  * (librdkafka #4724, #4187), a process that ends must not. */

@@ -162,6 +162,7 @@ void consumer_on_rebalance(rd_kafka_t *rk,
     struct io_kafka *k = opaque;
     CHECK(rk == k->consumer);
     k->rebalances++;
+    k->was_assigned = k->was_assigned || code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if (k->is_closing) {
         /* Everything was taken back before; the client only wants its answer. */
         complain_rebalance(k, "close",

@@ -302,6 +302,7 @@ enum err group_stir(struct group *group, const atomic_bool *stop)
         poll_guest(guest);
     }
     leave(guest);
+    guest = client_may_destroy(has_joined) ? guest : NULL;
     client_close(&guest, 1, client_mono_ms() + CLOSE_TIMEOUT_MS);
     return has_joined ? OK : ERR_TIMEOUT;
 }

@@ -110,7 +110,8 @@ static void io_close(struct io *io)
         rd_kafka_queue_destroy(k->purge_results);
     }
     txn_release_topics(k);
-    rd_kafka_t *handles[HANDLES] = {k->consumer, k->producer, k->reader, k->ends};
+    rd_kafka_t *consumer = client_may_destroy(k->was_assigned) ? k->consumer : NULL;
+    rd_kafka_t *handles[HANDLES] = {consumer, k->producer, k->reader, k->ends};
     /* What was reserved for the handles, also if revoked() used up the time; and no more: after an
      * input was deleted the client's destroy hangs (2.0.2), and is left behind. */
     client_close(handles, HANDLES, client_mono_ms() + CLOSE_RESERVE_MS);

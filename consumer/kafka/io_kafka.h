@@ -75,6 +75,7 @@ struct io_kafka {
     size_t unreleased;
     bool is_spent;
     bool is_closing;
+    bool was_assigned; /* once, whatever it got */
 
     /* producer */
     rd_kafka_conf_t *producer_conf; /* each new producer is made of a copy */
