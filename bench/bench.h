@@ -28,6 +28,7 @@ extern const struct bench_command BENCH_COUNT;
 extern const struct bench_command BENCH_PLAIN;
 extern const struct bench_command BENCH_EVENTS;
 extern const struct bench_command BENCH_DECODE;
+extern const struct bench_command BENCH_CLASSIFY;
 
 /* One option: exactly one of the pointers is set. Its value beforehand is its default. */
 struct bench_option {
@@ -40,7 +41,7 @@ struct bench_option {
     struct bench_list *list; /* may be given again and again */
 };
 
-enum { BENCH_LIST_MAX = 32 };
+enum { BENCH_LIST_MAX = 256 };
 
 struct bench_list {
     const char *items[BENCH_LIST_MAX];

@@ -8,12 +8,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "bench/bench.h"
+#include "bench/clock.h"
 #include "bench/mail.h"
 #include "bench/ondemand.h"
+#include "bench/spread.h"
 #include "classify/decode.h"
 
 enum { BATCH = 4096, ROUNDS = 15 };
@@ -64,13 +65,6 @@ static void on_fault(void *context, const struct decode_fault *fault)
     told->faults++;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* ns an event */
 static double measure_ours(struct decoder *decoder, const struct batch *batch)
 {
@@ -99,19 +93,6 @@ static double measure_ondemand(struct ondemand *ondemand, const struct batch *ba
 }
 
 /* --- the command */
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *figures)
-{
-    qsort(figures, ROUNDS, sizeof(figures[0]), compare);
-    return figures[ROUNDS / 2];
-}
 
 struct figures {
     double record_size;
@@ -147,7 +128,8 @@ static struct figures measure(struct decoder *decoder,
         ours[i] = measure_ours(decoder, batch);
         theirs[i] = measure_ondemand(ondemand, batch);
     }
-    return (struct figures){(double)batch->bytes / BATCH, median(ours), median(theirs)};
+    return (struct figures){(double)batch->bytes / BATCH, spread_of(ours, ROUNDS).median,
+                            spread_of(theirs, ROUNDS).median};
 }
 
 static int run(const struct bench_command *command, int argc, char **argv)

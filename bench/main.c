@@ -8,7 +8,7 @@
 #include "bench/bench.h"
 
 static const struct bench_command *const COMMANDS[] = {
-    &BENCH_PIPELINE, &BENCH_COUNT, &BENCH_PLAIN, &BENCH_EVENTS, &BENCH_DECODE,
+    &BENCH_PIPELINE, &BENCH_COUNT, &BENCH_PLAIN, &BENCH_EVENTS, &BENCH_DECODE, &BENCH_CLASSIFY,
 };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };

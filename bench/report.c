@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bench/spread.h"
+
 static const char *const PART_NAMES[PART_COUNT] = {
     [PART_BARE] = "bare", [PART_RUN] = "run", [PART_PLAIN] = "plain"};
 static const char *const PART_WORDS[PART_COUNT] = {
@@ -17,31 +19,7 @@ static const char *const PART_WORDS[PART_COUNT] = {
     [PART_PLAIN] = "the same, no transactions",
 };
 
-/* --- middle and ends of a few numbers */
-
-struct spread {
-    double median;
-    double least;
-    double most;
-};
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static struct spread spread_of(double *values, int count)
-{
-    if (count == 0) {
-        return (struct spread){0};
-    }
-    qsort(values, (size_t)count, sizeof(values[0]), compare);
-    const double median =
-        count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-    return (struct spread){median, values[0], values[count - 1]};
-}
+/* --- one field of the samples of a part */
 
 static double rate_of(const struct sample *sample)
 {
@@ -67,7 +45,7 @@ static struct spread spread_of_part(const struct results *results, enum part par
     for (int i = 0; i < count; i++) {
         values[i] = of(&results->samples[part][i]);
     }
-    return spread_of(values, count);
+    return spread_of(values, (size_t)count);
 }
 
 double results_rate(const struct results *results, enum part part)
@@ -106,7 +84,7 @@ static struct spread ratio_of(const struct goal *goal, const struct results *res
         values[i] =
             goal->of(&results->samples[goal->part][i]) / goal->of(&results->samples[goal->by][i]);
     }
-    return spread_of(values, results->rounds);
+    return spread_of(values, (size_t)results->rounds);
 }
 
 static const char *verdict(bool is_met)

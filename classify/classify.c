@@ -190,7 +190,7 @@ enum { CODES_WITHIN = 512 }; /* of a text, from its beginning */
 
 /* Some upstreams leave the codes in the text: `#5.7.1 blocked`, and the diagnostics of bounce mails
  * whose Status says no more than 5.0.0. They count where the event names none. */
-static struct reply with_codes_of_text(const struct reply *reply)
+struct reply classify_reply(const struct reply *reply)
 {
     struct reply full = *reply;
     const bool says_nothing =
@@ -275,7 +275,7 @@ struct meaning classify(struct classifier *classifier, const struct event *event
 {
     struct meaning meaning;
     if (!by_event(event, &meaning)) {
-        const struct reply reply = with_codes_of_text(&event->reply);
+        const struct reply reply = classify_reply(&event->reply);
         if (!by_text(classifier, event, &reply, &meaning) &&
             !by_codes(classifier->ruleset, &reply, &meaning)) {
             meaning = unknown(event->kind, &reply);
@@ -296,7 +296,7 @@ void classify_explain(struct classifier *classifier,
     if (out->is_by_event) {
         return;
     }
-    const struct reply reply = with_codes_of_text(&event->reply);
+    const struct reply reply = classify_reply(&event->reply);
     out->candidate_count = text_rules_explain(classifier->scanner, event, &reply, out->candidates,
                                               EXPLAIN_CANDIDATES_MAX);
     out->has_code = find_code(rules, &reply, &out->code);

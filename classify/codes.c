@@ -24,15 +24,22 @@ enum {
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
 struct row {
-    uint64_t key; /* 0: an empty slot */
+    uint64_t key;
     enum category category;
     char rule[CODE_RULE_SIZE];
     bool is_shipped;
     const struct yaml_node *item; /* of its file */
 };
 
+/* A row as it is looked up: one line of the cache, with the answer ready to be copied. */
+struct slot {
+    uint64_t key; /* 0: empty */
+    struct code_match match;
+    char rule[CODE_RULE_SIZE]; /* what match.rule points to */
+};
+
 struct codes {
-    struct row *slots;
+    struct slot *slots;
     uint32_t *seeds;
     unsigned slot_bits;
     unsigned bucket_bits;
@@ -57,29 +64,14 @@ static uint64_t slot_of(const struct codes *codes, uint64_t key, uint32_t seed)
     return top_bits((key | (uint64_t)seed << 40) * MULTIPLIER ^ key, codes->slot_bits);
 }
 
-static const struct row *find(const struct codes *codes, uint64_t key)
+static bool find(const struct codes *codes, uint64_t key, struct code_match *out)
 {
     const uint32_t seed = codes->seeds[top_bits(key, codes->bucket_bits)];
-    const struct row *row = &codes->slots[slot_of(codes, key, seed)];
-    return row->key == key ? row : NULL;
-}
-
-static bool match(const struct codes *codes,
-                  const struct row *row,
-                  enum found_by by,
-                  struct code_match *out)
-{
-    if (row == NULL) {
+    const struct slot *slot = &codes->slots[slot_of(codes, key, seed)];
+    if (slot->key != key) {
         return false;
     }
-    *out = (struct code_match){
-        .category = row->category,
-        .by = by,
-        .rule = row->rule,
-        .place = rule_place_of(row->item),
-        .is_shipped = row->is_shipped,
-        .slot = (uint32_t)(row - codes->slots),
-    };
+    *out = slot->match;
     return true;
 }
 
@@ -92,16 +84,13 @@ bool codes_find_enhanced(const struct codes *codes,
         return false;
     }
     const struct enhanced any = {enhanced.class_, enhanced.subject, DETAIL_ANY};
-    return (reply_code != 0 &&
-            match(codes, find(codes, pack(reply_code, enhanced)), FOUND_BY_ENHANCED, out)) ||
-           match(codes, find(codes, pack(0, enhanced)), FOUND_BY_ENHANCED, out) ||
-           match(codes, find(codes, pack(0, any)), FOUND_BY_ENHANCED, out);
+    return (reply_code != 0 && find(codes, pack(reply_code, enhanced), out)) ||
+           find(codes, pack(0, enhanced), out) || find(codes, pack(0, any), out);
 }
 
 bool codes_find_reply(const struct codes *codes, uint16_t reply_code, struct code_match *out)
 {
-    return reply_code != 0 &&
-           match(codes, find(codes, pack(reply_code, (struct enhanced){0})), FOUND_BY_CODE, out);
+    return reply_code != 0 && find(codes, pack(reply_code, (struct enhanced){0}), out);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -149,20 +138,40 @@ static void sort_into_buckets(struct build *build)
     qsort(build->buckets, bucket_count, sizeof(build->buckets[0]), larger_first);
 }
 
+static bool has_enhanced(uint64_t key)
+{
+    return (key >> 20 & 7) != 0;
+}
+
+static void fill(struct codes *codes, uint64_t number, const struct row *row)
+{
+    struct slot *slot = &codes->slots[number];
+    slot->key = row->key;
+    memcpy(slot->rule, row->rule, sizeof(slot->rule));
+    slot->match = (struct code_match){
+        .category = row->category,
+        .by = has_enhanced(row->key) ? FOUND_BY_ENHANCED : FOUND_BY_CODE,
+        .rule = slot->rule,
+        .place = rule_place_of(row->item),
+        .is_shipped = row->is_shipped,
+        .slot = (uint32_t)number,
+    };
+}
+
 /* Takes the bucket's slots, or none of them. */
 static bool place(struct build *build, const struct bucket *bucket, uint32_t seed)
 {
     struct codes *codes = build->codes;
     for (uint32_t i = 0; i < bucket->count; i++) {
         const struct row *row = build->by_bucket[bucket->first + i];
-        struct row *slot = &codes->slots[slot_of(codes, row->key, seed)];
-        if (slot->key == 0) {
-            *slot = *row;
+        const uint64_t slot = slot_of(codes, row->key, seed);
+        if (codes->slots[slot].key == 0) {
+            fill(codes, slot, row);
             continue;
         }
         for (uint32_t j = 0; j < i; j++) {
             const uint64_t key = build->by_bucket[bucket->first + j]->key;
-            codes->slots[slot_of(codes, key, seed)] = (struct row){0};
+            codes->slots[slot_of(codes, key, seed)] = (struct slot){0};
         }
         return false;
     }
@@ -404,10 +413,11 @@ size_t codes_slots(const struct codes *codes)
 
 bool codes_at(const struct codes *codes, size_t slot, struct code_match *out)
 {
-    const struct row *row = &codes->slots[slot];
-    const bool has_enhanced = (row->key >> 20 & 7) != 0;
-    return row->key != 0 &&
-           match(codes, row, has_enhanced ? FOUND_BY_ENHANCED : FOUND_BY_CODE, out);
+    if (codes->slots[slot].key == 0) {
+        return false;
+    }
+    *out = codes->slots[slot].match;
+    return true;
 }
 
 void codes_destroy(struct codes **codes)

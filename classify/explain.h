@@ -22,3 +22,6 @@ struct explanation {
 void classify_explain(struct classifier *classifier,
                       const struct event *event,
                       struct explanation *out);
+
+/* The reply as rules are asked: with the codes that its text names where it names none itself. */
+struct reply classify_reply(const struct reply *reply);

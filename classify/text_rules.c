@@ -143,11 +143,10 @@ static bool provider_holds(const struct text_provider *provider, const struct ev
            ends_with_any(domain_of(event->recipient), provider->domains);
 }
 
-/* TEXT_WON: everything holds. */
-static enum text_verdict judge(const struct text_rules *rules,
-                               const struct text_rule *rule,
-                               const struct event *event,
-                               const struct reply *reply)
+enum text_verdict text_rules_judge(const struct text_rules *rules,
+                                   const struct text_rule *rule,
+                                   const struct event *event,
+                                   const struct reply *reply)
 {
     if (rule->when.kinds != 0 && (rule->when.kinds >> event->kind & 1) == 0) {
         return TEXT_OTHER_KIND;
@@ -252,7 +251,8 @@ const struct text_rule *text_rules_find(struct text_scanner *scanner,
     const struct text_rule *best = NULL;
     for (size_t i = 0; i < found.count; i++) {
         const struct text_rule *rule = &rules->rules[found.ranks[i]];
-        if ((best == NULL || rule < best) && judge(rules, rule, event, reply) == TEXT_WON) {
+        if ((best == NULL || rule < best) &&
+            text_rules_judge(rules, rule, event, reply) == TEXT_WON) {
             best = rule;
         }
     }
@@ -292,7 +292,7 @@ size_t text_rules_explain(struct text_scanner *scanner,
         count = list(&rules->rules[found.ranks[i]], out, count, max);
     }
     for (size_t i = 0; i < count; i++) {
-        out[i].verdict = judge(rules, out[i].rule, event, reply);
+        out[i].verdict = text_rules_judge(rules, out[i].rule, event, reply);
         if (out[i].verdict == TEXT_WON && is_won) {
             out[i].verdict = TEXT_BEATEN;
         }

@@ -1,4 +1,5 @@
-/* classify/text_rules_build.h - a set of text rules from the inside: for text_rules*.c only.
+/* classify/text_rules_build.h - a set of text rules from the inside: for text_rules*.c, and for the bench
+ * that sets the same rules before another engine.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -31,3 +32,9 @@ struct text_rules {
     size_t provider_count;
     struct text_part parts[PART_COUNT];
 };
+
+/* What becomes of a rule whose pattern was found. TEXT_WON: everything holds. */
+enum text_verdict text_rules_judge(const struct text_rules *rules,
+                                   const struct text_rule *rule,
+                                   const struct event *event,
+                                   const struct reply *reply);

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""tests/bench_classify.py SUPPRESSD-BENCH - `classify` of the bench, small: that it runs, and tells all its figures.
+
+Not how fast anything is, which means nothing on a busy machine. What is no matter of speed holds here too: no memory is
+taken for an event, and PCRE2 names the same rules as we do.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import re
+import subprocess
+import sys
+
+MADE = 30
+REPLIES = 1500
+
+
+def bench(program, *options):
+    command = [program, "classify", "--replies", str(REPLIES), *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout
+
+
+def check_spread(spread):
+    assert 0 < spread["least"] <= spread["median"] <= spread["most"], spread
+
+
+def check_set(figures, set_):
+    print(json.dumps(set_))
+    timed = ["whole_ns", "reply_ns", "words_ns", "scan_ns"]
+    if figures["pcre2"]:
+        timed += ["pcre2_one_by_one_ns", "pcre2_alternation_ns", "ratio_one_by_one", "ratio_alternation"]
+        assert set_["agreement_one_by_one"] == 1, set_
+        assert 0 < set_["agreement_alternation"] <= 1 and set_["alternations"] >= 1 and set_["given_up"] == 0
+    for name in timed:
+        check_spread(set_[name])
+    assert set_.get("allocations", 0) == 0  # a sanitizer's build does not count them
+    assert set_["found_per_reply"] > 0 and set_["database_bytes"] > 0 and set_["compile_ms"] > 0
+    assert set_["pattern_bytes"] > 10 and (set_["made"] == 0 or set_["made_bytes"] > set_["pattern_bytes"] / 2)
+
+
+def check_figures(figures, given):
+    first, more = figures["sets"]
+    assert first["patterns"] == given and first["made"] == 0
+    assert more["patterns"] == given + MADE and more["made"] == MADE
+    for set_ in figures["sets"]:
+        check_set(figures, set_)
+    for name in ("lookup_ns", "asked_ns", "array_ns"):
+        check_spread(figures["codes"][name])
+    assert figures["replies"] == REPLIES and figures["reply_bytes"] > 40 and figures["same_meaning"] > 0.9
+    assert figures["engine"] and figures["codes"]["keys"] > 100
+    assert figures["goals"]["lookup_ns"]["is"] == figures["codes"]["lookup_ns"]["median"]
+
+
+def check_seed(one, other):
+    for old, new in zip(one["sets"], other["sets"]):
+        for name in ("patterns", "made_bytes", "found_per_reply", "database_bytes"):
+            assert old[name] == new[name], f"the same seed gives another {name}"
+
+
+def main():
+    program = sys.argv[1]
+    text = bench(program, "--rounds", "1", "--patterns", "1")
+    print(text)
+    given = int(re.search(r"^(\d+) patterns: \1 as they are", text, re.M).group(1))
+    assert f"{REPLIES} distinct replies" in text and "goals, by medians" in text
+    more = str(given + MADE)
+    figures = json.loads(bench(program, "--rounds", "2", "--patterns", more, "--json"))
+    check_figures(figures, given)
+    check_seed(figures, json.loads(bench(program, "--rounds", "1", "--patterns", more, "--json")))
+    refused = subprocess.run([program, "classify", "--patterns", "many"], stderr=subprocess.PIPE, text=True)
+    assert refused.returncode != 0 and refused.stderr, refused
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
