@@ -91,6 +91,10 @@ struct role_ops {
 struct worker_config {
     struct io_config io;
     int commit_interval_ms;
+    /* Fenced again and again it ends the process. One worker of a process alone may: two processes
+     * with the same ids fence each other's in turns, and if each worker judged for itself both
+     * processes could end at the same moment. */
+    bool ends_when_fenced;
     /* opens the io: io_kafka_open, or a simulator's */
     enum err (*open)(const struct io_config *config,
                      struct io_handler handler,
