@@ -25,7 +25,7 @@
 
 enum {
     WORKER_PARTITIONS_MAX = 4096,
-    WORKER_BATCH_MAX = 65536, /* messages in a transaction */
+    WORKER_BATCH_MAX = 262144, /* messages in a transaction */
     /* bytes in a transaction, about; what one message adds may come on top */
     WORKER_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024,
     WORKER_CYCLE_MAX_MS = 1000,
