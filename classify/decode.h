@@ -60,10 +60,21 @@ bool format_wants_whole(const struct format *format, struct span beginning);
 /* The i-th format, NULL behind the last: for messages that list them. */
 const struct format *format_at(size_t i);
 
+/* What the user says of where a topic's records hold what no format has a fixed place for. */
+struct decode_names {
+    const char *tenant_from;   /* a header of the mail or a field of the record; NULL: where the */
+    const char *campaign_from; /* format has it. Good names: decode_name_check() */
+};
+
+/* NULL, or what is wrong with this name in records of this format: a sentence's middle. */
+const char *decode_name_check(const struct format *format, struct span name);
+
 MUST_USE enum err decoder_create(struct decoder **out);
 void decoder_destroy(struct decoder **decoder);
 
 struct decode_source {
+    /* NULL: nothing. Unchanged at its address as long as the decoder is used: it remembers by the address */
+    const struct decode_names *names;
     /* column names, comma between them, of tables without a line of them; SPAN_NONE: they have one */
     struct span headings;
     const struct format *format;

@@ -284,6 +284,12 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     }
 }
 
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"message.metadata"};
+    return field_named(object, PLACES, 1, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return (field_has(object, "action") && field_has(object, "message")) ||
@@ -297,5 +303,6 @@ const struct format FORMAT_HALON = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

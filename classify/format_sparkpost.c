@@ -73,15 +73,19 @@ static const struct word_kind KINDS[] = {
 };
 
 /* The event itself, or what is inside `msys`: an object under the name of its class. */
-static void pick(const struct json_node *object, const struct json_node **picks)
+static const struct json_node *event_of(const struct json_node *object)
 {
     const struct json_node *msys = field_find(object, "msys");
-    const struct json_node *event = object;
-    if (msys != NULL && msys->kind == JSON_OBJECT) {
-        event = msys->count > 1 ? json_first(msys) : NULL;
+    if (msys == NULL || msys->kind != JSON_OBJECT) {
+        return object;
     }
-    field_pick(event, KEYS, PICK_COUNT, picks);
-    picks[MSYS] = msys;
+    return msys->count > 1 ? json_first(msys) : NULL;
+}
+
+static void pick(const struct json_node *object, const struct json_node **picks)
+{
+    field_pick(event_of(object), KEYS, PICK_COUNT, picks);
+    picks[MSYS] = field_find(object, "msys");
 }
 
 static bool knows(const struct json_node *const *picks)
@@ -145,6 +149,12 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"rcpt_meta"};
+    return field_named(event_of(object), PLACES, 1, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return field_has(object, "msys") ||
@@ -157,5 +167,6 @@ const struct format FORMAT_SPARKPOST = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

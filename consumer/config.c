@@ -472,9 +472,45 @@ static void read_sender(struct yaml *yaml, const struct yaml_node *node, struct 
     }
 }
 
-/* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
-static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
+static bool read_name(struct yaml *yaml,
+                      const struct yaml_node *node,
+                      const struct config_input *input,
+                      const char **out)
 {
+    const char *name;
+    if (node == NULL || !yaml_to_text(yaml, node, &name)) {
+        return false;
+    }
+    const char *wrong = decode_name_check(input->format, span_of(name));
+    if (wrong != NULL) {
+        yaml_fault(yaml, node, "`%s` in records of %s: %s", name, format_name(input->format),
+                   wrong);
+        return false;
+    }
+    *out = name;
+    return true;
+}
+
+/* What it means depends on the format. */
+static void read_names(struct reading *r, const struct yaml_node *node, struct config_input *input)
+{
+    struct decode_names *names = take_memory(r, 1, sizeof(*names));
+    if (names == NULL || node->kind != YAML_MAP) {
+        return;
+    }
+    const bool has_tenant =
+        read_name(r->yaml, yaml_find(node, "tenant_from"), input, &names->tenant_from);
+    const bool has_campaign =
+        read_name(r->yaml, yaml_find(node, "campaign_from"), input, &names->campaign_from);
+    if (has_tenant || has_campaign) {
+        input->names = names;
+    }
+}
+
+/* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
+static bool read_input(struct reading *r, const struct yaml_node *node, struct config_input *input)
+{
+    struct yaml *yaml = r->yaml;
     if (!is_topic(node->key)) {
         yaml_fault(yaml, node,
                    "no name of a Kafka topic: letters, digits, `.`, `_` and `-`, at "
@@ -510,6 +546,7 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         wrong_format(yaml, format, name);
         return false;
     }
+    read_names(r, node, input);
     return true;
 }
 
@@ -532,7 +569,7 @@ static void read_inputs(struct reading *r)
         return;
     }
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
-        if (!is_input_start(node) && read_input(r->yaml, node, &inputs[r->config->input_count])) {
+        if (!is_input_start(node) && read_input(r, node, &inputs[r->config->input_count])) {
             r->config->input_count++;
         }
     }

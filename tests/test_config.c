@@ -367,6 +367,28 @@ static void sender_of_an_input_is_a_template_that_can_be_meant(void **state)
                      "s.yaml:5: ", "neither {tenant} nor {campaign}");
 }
 
+static void where_the_tenant_stands_is_a_name_that_records_of_the_format_can_have(void **state)
+{
+    (void)state;
+    struct reading r = read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                                 "input:\n  mail: {format: dsn, tenant_from: X-Customer}\n"
+                                 "  other: native\n");
+    assert_int_equal(r.err, OK);
+    assert_string_equal(r.config->inputs[0].names->tenant_from, "X-Customer");
+    assert_null(r.config->inputs[0].names->campaign_from);
+    assert_null(r.config->inputs[1].names);
+    done(&r);
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: dsn,\n    campaign_from: 'X Wave'}\n"),
+                     "s.yaml:5: input.mail.campaign_from: ", "no header of a mail");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: postfix,\n    tenant_from: X-Customer}\n"),
+                     "s.yaml:5: input.mail.tenant_from: ", "`sender`");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: dsn,\n    tenant_form: X-Customer}\n"),
+                     "s.yaml:5: ", "tenant_from");
+}
+
 static void a_field_of_an_input_is_checked(void **state)
 {
     (void)state;
@@ -676,6 +698,7 @@ int main(void)
         cmocka_unit_test(an_unknown_format_is_told_the_known_ones),
         cmocka_unit_test(an_input_without_format_is_refused),
         cmocka_unit_test(sender_of_an_input_is_a_template_that_can_be_meant),
+        cmocka_unit_test(where_the_tenant_stands_is_a_name_that_records_of_the_format_can_have),
         cmocka_unit_test(a_field_of_an_input_is_checked),
         cmocka_unit_test(a_topic_may_be_called_start),
         cmocka_unit_test(our_own_topic_is_no_input),
