@@ -356,6 +356,44 @@ const char *decode_name_check(const struct format *format, struct span name)
     return NULL;
 }
 
+const char *const DECODE_FIELD_NAMES[DECODE_FIELD_COUNT] = {
+    [DECODE_KIND] = "kind",
+    [DECODE_TS_MS] = "ts_ms",
+    [DECODE_RECIPIENT] = "recipient",
+    [DECODE_CODE] = "code",
+    [DECODE_ENHANCED] = "enhanced",
+    [DECODE_TEXT] = "text",
+    [DECODE_ERROR] = "error",
+    [DECODE_MESSAGE_ID] = "message_id",
+    [DECODE_EVENT_ID] = "event_id",
+    [DECODE_TENANT] = "tenant",
+    [DECODE_CAMPAIGN] = "campaign",
+    [DECODE_SENDER] = "sender",
+    [DECODE_MX] = "mx",
+    [DECODE_PROVIDER] = "provider",
+    [DECODE_ATTEMPT] = "attempt",
+    [DECODE_NATIVE_CLASS] = "native_class",
+};
+
+const char *decode_field_check(const struct format *format, struct span path)
+{
+    if (format->map == NULL) {
+        return "its fields have fixed names; only those of halon, whose records are written by "
+               "scripts "
+               "of yours, can be mapped";
+    }
+    if (path.size == 0 || path.data[0] == '.' || path.data[path.size - 1] == '.' ||
+        span_find(path, SPAN("..")) < path.size) {
+        return "a key of the record, please, or keys with one dot between them";
+    }
+    for (size_t i = 0; i < path.size; i++) {
+        if ((unsigned char)path.data[i] < ' ' || path.data[i] == 0x7f) {
+            return "control characters stand in no key";
+        }
+    }
+    return NULL;
+}
+
 const char *decoding_name(const struct decoding *decoding, enum named named)
 {
     if (decoding->names == NULL) {
@@ -400,6 +438,9 @@ static void pick(const struct decoding *decoding,
                  struct picks *out)
 {
     format->pick(object, out->nodes);
+    if (decoding->names != NULL && format->map != NULL) {
+        format->map(object, decoding->names->fields, out->nodes);
+    }
     for (size_t i = 0; decoding->names != NULL && i < NAMED_COUNT; i++) {
         const char *name = decoding_name(decoding, (enum named)i);
         out->named[i] = name == NULL || format->find_named == NULL

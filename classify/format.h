@@ -40,6 +40,11 @@ struct format {
      * meant, or the one whose `name` it is. NULL if nowhere. Like `pick` it looks at keys and kinds alone. NULL: no object
      * of this format has anything that a user may name. */
     const struct json_node *(*find_named)(const struct json_node *object, struct span name);
+    /* Puts the nodes at the user's paths (struct decode_names, `fields`) into the places of the picks. NULL: this format's
+     * fields have fixed names. */
+    void (*map)(const struct json_node *object,
+                const char *const *paths,
+                const struct json_node **picks);
     /* For `auto`: is it of this format and of no other? By keys and kinds alone; may be NULL. */
     bool (*is_like_object)(const struct json_node *object);
     /* The same of a record, or the text in an envelope, that is no JSON; may be NULL. */

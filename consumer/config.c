@@ -491,6 +491,60 @@ static bool read_name(struct yaml *yaml,
     return true;
 }
 
+static bool find_field(struct span name, size_t *out)
+{
+    for (size_t i = 0; i < DECODE_FIELD_COUNT; i++) {
+        if (span_equal(span_of(DECODE_FIELD_NAMES[i]), name)) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wrong_field(struct yaml *yaml, const struct yaml_node *node)
+{
+    char list[256] = "";
+    struct writer out = writer_init(list, sizeof(list) - 1);
+    for (size_t i = 0; i < DECODE_FIELD_COUNT; i++) {
+        put_bytes(&out, i == 0 ? SPAN("") : SPAN(", "));
+        put_bytes(&out, span_of(DECODE_FIELD_NAMES[i]));
+    }
+    yaml_fault(yaml, node, "an event has no such field; there are: %s", list);
+}
+
+/* `fields: {recipient: rcpt.address, code: smtp_code}`. True if there is one. */
+static bool read_fields(struct yaml *yaml,
+                        const struct yaml_node *map,
+                        const struct config_input *input,
+                        const char **out)
+{
+    size_t count = 0;
+    if (map == NULL || yaml_to_map(yaml, map) == NULL) {
+        return false;
+    }
+    for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
+        size_t field = 0;
+        const char *path;
+        if (!find_field(node->key, &field)) {
+            wrong_field(yaml, node);
+            continue;
+        }
+        if (!yaml_to_text(yaml, node, &path)) {
+            continue;
+        }
+        const char *wrong = decode_field_check(input->format, span_of(path));
+        if (wrong != NULL) {
+            yaml_fault(yaml, node, "`%s` in records of %s: %s", path, format_name(input->format),
+                       wrong);
+            continue;
+        }
+        out[field] = path;
+        count++;
+    }
+    return count > 0;
+}
+
 /* What it means depends on the format. */
 static void read_names(struct reading *r, const struct yaml_node *node, struct config_input *input)
 {
@@ -502,7 +556,8 @@ static void read_names(struct reading *r, const struct yaml_node *node, struct c
         read_name(r->yaml, yaml_find(node, "tenant_from"), input, &names->tenant_from);
     const bool has_campaign =
         read_name(r->yaml, yaml_find(node, "campaign_from"), input, &names->campaign_from);
-    if (has_tenant || has_campaign) {
+    const bool has_fields = read_fields(r->yaml, yaml_find(node, "fields"), input, names->fields);
+    if (has_tenant || has_campaign || has_fields) {
         input->names = names;
     }
 }

@@ -89,8 +89,8 @@ _Static_assert(sizeof(CONFIG_KEYS) / sizeof(CONFIG_KEYS[0]) == CONFIG_KEY_COUNT,
 
 const char *const CONFIG_FREE_MAPS[CONFIG_FREE_MAP_COUNT] = {"kafka", "policy.tenants"};
 const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {
-    "format", "commands",    "tenant",        "campaign",
-    "sender", "tenant_from", "campaign_from", "columns"};
+    "format",      "commands",      "tenant",  "campaign", "sender",
+    "tenant_from", "campaign_from", "columns", "fields"};
 
 bool config_path_next(const char **path, char out[CONFIG_PATH_SIZE_MAX])
 {
@@ -216,7 +216,8 @@ static const struct {
      "the format has them, then in the return path, as in sender: "
      "'b+{campaign}.{}@{tenant}.bounce.example'; tenant and campaign are those of events that name "
      "none. columns: "
-     "type,timeLogged,... are those of PowerMTA's rows without headings."},
+     "type,timeLogged,... are those of PowerMTA's rows without headings. fields: {recipient: "
+     "rcpt.address, code: reply} says where records that scripts of Halon's write hold what."},
     {"log.level", "policy.tenants.TENANT",
      "The preset of a tenant that is judged by rules of its own."},
 };

@@ -3,7 +3,8 @@
 """names_story.py SUPPRESSD - whose a complaint or a bounce is follows from the header that the configuration names.
 
 A platform writes X-Customer into its mails. PowerMTA logs it as a column, KumoMTA among its headers, and the complaint holds it in
-the mail that comes back: all three find the same tenant.
+the mail that comes back: all three find the same tenant; so does a script of
+Halon's whose fields are mapped.
 """
 
 import json
@@ -17,6 +18,7 @@ input:
   pmta: {format: powermta, tenant_from: X-Customer, columns: "type,timeLogged,rcpt,dsnDiag,vmta,header_X-Customer"}
   kumo: {format: kumomta, tenant_from: X-Customer, tenant: nobody}
   fbl: {format: arf, tenant_from: X-Customer}
+  script: {format: halon, fields: {kind: outcome, ts_ms: at, recipient: rcpt.address, code: reply, text: words, tenant: customer}}
 policy:
   wish_without_tenant: dead_letter
   mailbox_scope: tenant
@@ -72,9 +74,12 @@ def main():
     check("a complaint", ["acme:lea@isp.example"], keys(binary, "fbl", COMPLAINT.format(header="X-Customer: acme")))
     alone = run(binary, "replay", "fbl", COMPLAINT.format(header="X-Other: acme"))
     check("a complaint without it", ("", True), (alone.stdout, "no tenant" in alone.stderr))
+    script = {"outcome": "bounced", "at": 1795255214, "rcpt": {"address": "gil@isp.example"}, "reply": 550,
+              "words": "no such user", "customer": "acme"}  # fmt: skip
+    check("a script of Halon's", ["acme:gil@isp.example"], keys(binary, "script", json.dumps(script)))
     decoded = json.loads(run(binary, "decode", "kumo", json.dumps(KUMO)).stdout)
     check("decode tells the tenant of the topic", "nobody", decoded["tenant"])
-    print("a bounce in two logs and a complaint are the same customer's")
+    print("a bounce in three logs and a complaint are the same customer's")
 
 
 main()

@@ -1,11 +1,12 @@
-/* tests/test_names.c - what the user named is found in the records of each format, and goes before the format's own guess.
+/* tests/test_names.c - what the user named is found in the records of each format, and goes before the format's own guess;
+ * what a script of Halon's writes is found where it is mapped to.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/decoded.h"
 
-static const struct decode_names X_CUSTOMER = {"X-Customer", NULL};
-static const struct decode_names CUSTOMER = {"customer", "wave"};
+static const struct decode_names X_CUSTOMER = {.tenant_from = "X-Customer"};
+static const struct decode_names CUSTOMER = {.tenant_from = "customer", .campaign_from = "wave"};
 
 /* The field of the only event; NULL: it has none. */
 static void assert_field(const char *key, const char *value)
@@ -91,7 +92,7 @@ static void powermta_column_is_named_with_or_without_header(void **state)
 
 static void powermta_column_may_be_one_that_is_read_anyway(void **state)
 {
-    static const struct decode_names NAMES = {"jobId", "vmta"};
+    static const struct decode_names NAMES = {.tenant_from = "jobId", .campaign_from = "vmta"};
     (void)state;
     decoded_names = &NAMES;
     decode_text("powermta",
@@ -173,7 +174,8 @@ static void services_hold_it_among_the_senders_own_values(void **state)
 
 static void dots_lead_into_objects(void **state)
 {
-    static const struct decode_names NAMES = {"about.Account.id", "about.wave"};
+    static const struct decode_names NAMES = {.tenant_from = "about.Account.id",
+                                              .campaign_from = "about.wave"};
     (void)state;
     decoded_names = &NAMES;
     decode_text("native", "{\"kind\":\"bounced\",\"ts_ms\":5,\"recipient\":\"a@x.example\","
@@ -206,7 +208,7 @@ static void one_record_says_nothing_of_the_next(void **state)
 
 static void topics_with_records_of_one_shape_have_names_of_their_own(void **state)
 {
-    static const struct decode_names SHOP = {"shop", NULL};
+    static const struct decode_names SHOP = {.tenant_from = "shop"};
     static const struct decode_names *const NAMES[] = {&CUSTOMER, &SHOP, &CUSTOMER};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -227,6 +229,111 @@ static void what_arrives_in_an_envelope_is_named_alike(void **state)
         "\\\"timestamp\\\":1795255212,\\\"meta\\\":{\\\"X-Customer\\\":\\\"acme\\\"}}\"}",
         "acme");
 }
+
+/* --- fields of scripts that Halon's users write -------------------------------------------------
+ */
+
+static const struct decode_names SCRIPT = {.fields = {[DECODE_KIND] = "outcome",
+                                                      [DECODE_TS_MS] = "at",
+                                                      [DECODE_RECIPIENT] = "rcpt.address",
+                                                      [DECODE_CODE] = "smtp.reply",
+                                                      [DECODE_ENHANCED] = "smtp.dsn",
+                                                      [DECODE_TEXT] = "smtp.lines",
+                                                      [DECODE_ERROR] = "failure",
+                                                      [DECODE_MESSAGE_ID] = "mid",
+                                                      [DECODE_EVENT_ID] = "eid",
+                                                      [DECODE_TENANT] = "customer",
+                                                      [DECODE_CAMPAIGN] = "wave",
+                                                      [DECODE_SENDER] = "return-path",
+                                                      [DECODE_MX] = "host",
+                                                      [DECODE_PROVIDER] = "isp",
+                                                      [DECODE_ATTEMPT] = "try",
+                                                      [DECODE_NATIVE_CLASS] = "class"}};
+
+static void every_field_of_an_event_is_found_where_it_is_mapped_to(void **state)
+{
+    (void)state;
+    decoded_names = &SCRIPT;
+    decode_text(
+        "halon",
+        "{\"outcome\":\"bounced\",\"at\":1795255212.5,\"rcpt\":{\"address\":\"a@x.example\"},"
+        "\"smtp\":{\"reply\":\"550\",\"dsn\":[5,1,1],\"lines\":[\"no\",\"such user\"]},"
+        "\"mid\":\"m1\",\"eid\":\"e1\",\"customer\":7,\"wave\":\"w1\",\"return-path\":\"b@s."
+        "example\","
+        "\"host\":\"mx1\",\"isp\":\"big\",\"try\":2,\"class\":\"dead\"}");
+    assert_line(
+        0, "{\"record\":1,\"kind\":\"bounced\",\"origin\":\"remote\",\"recipient\":\"a@x.example\","
+           "\"ts_ms\":1795255212500,\"code\":550,\"enhanced\":\"5.1.1\",\"text\":\"no such user\","
+           "\"message_id\":\"m1\",\"event_id\":\"e1\",\"tenant\":\"7\",\"campaign\":\"w1\","
+           "\"sender\":\"b@s.example\",\"mx\":\"mx1\",\"provider\":\"big\",\"attempt\":2,"
+           "\"native_class\":\"dead\"}");
+}
+
+static void mapped_field_is_looked_for_nowhere_else_and_the_others_as_ever(void **state)
+{
+    static const struct decode_names RECIPIENT = {.fields = {[DECODE_RECIPIENT] = "to"}};
+    (void)state;
+    decoded_names = &RECIPIENT;
+    decode_text("halon", "{\"action\":\"SUCCESS\",\"time\":1795255212345,\"to\":\"a@x.example\","
+                         "\"message\":{\"recipient\":\"b@x.example\",\"jobid\":\"w1\"}}");
+    assert_field("recipient", "a@x.example");
+    assert_field("campaign", "w1");
+    decode_text("halon", "{\"action\":\"SUCCESS\",\"time\":1795255212345,"
+                         "\"message\":{\"recipient\":\"b@x.example\"}}");
+    assert_int_equal(decoded.fault_count, 1);
+}
+
+static void assert_outcome(const char *more, const char *kind, const char *origin)
+{
+    char record[512];
+    (void)snprintf(record, sizeof(record),
+                   "{\"at\":1795255212,\"rcpt\":{\"address\":\"a@x.example\"},%s}", more);
+    decoded_names = &SCRIPT;
+    decode_text("halon", record);
+    assert_field("kind", kind);
+    assert_field("origin", origin);
+}
+
+static void mapped_kind_may_use_halons_words_or_ours_but_no_operators(void **state)
+{
+    (void)state;
+    assert_outcome("\"outcome\":\"SUCCESS\"", "delivered", "remote");
+    assert_outcome("\"outcome\":\"complaint\"", "complaint", "remote");
+    assert_outcome("\"outcome\":\"suppress\"", "ignored", "remote");
+    assert_outcome("\"outcome\":\"release\"", "ignored", "remote");
+    assert_outcome("\"outcome\":\"of tomorrow\"", "ignored", "remote");
+    assert_outcome("\"outcome\":\"QUEUE\",\"failure\":\"stopped by the policy\"", "deferred",
+                   "local");
+    assert_outcome("\"outcome\":\"BOUNCE\",\"failure\":\"no route to host\"", "expired", "remote");
+}
+
+static void complaint_of_halon_names_its_tenant(void **state)
+{
+    static const struct decode_names NAMES = {.fields = {[DECODE_TENANT] = "customer"}};
+    (void)state;
+    decoded_names = &NAMES;
+    decode_text("halon", "{\"feedback-type\":\"abuse\",\"original-rcpt-to\":\"a@x.example\","
+                         "\"time\":1795255212345,\"customer\":\"acme\"}");
+    assert_field("kind", "complaint");
+    assert_field("tenant", "acme");
+}
+
+static void only_what_scripts_write_can_be_mapped(void **state)
+{
+    (void)state;
+    assert_null(decode_field_check(format_find(SPAN("halon")), SPAN("a.b")));
+    assert_non_null(decode_field_check(format_find(SPAN("halon")), SPAN("")));
+    assert_non_null(decode_field_check(format_find(SPAN("halon")), SPAN(".a")));
+    assert_non_null(decode_field_check(format_find(SPAN("halon")), SPAN("a..b")));
+    assert_non_null(decode_field_check(format_find(SPAN("halon")), SPAN("a\n")));
+    for (size_t i = 0; format_at(i) != NULL; i++) {
+        const bool is_halon = strcmp(format_name(format_at(i)), "halon") == 0;
+        assert_true((decode_field_check(format_at(i), SPAN("a")) == NULL) == is_halon);
+    }
+}
+
+/* --- what may be said ---------------------------------------------------------------------------
+ */
 
 static void assert_bad_name(const char *format, const char *name, const char *why)
 {
@@ -268,6 +375,11 @@ int main(void)
         cmocka_unit_test(one_record_says_nothing_of_the_next),
         cmocka_unit_test(topics_with_records_of_one_shape_have_names_of_their_own),
         cmocka_unit_test(what_arrives_in_an_envelope_is_named_alike),
+        cmocka_unit_test(every_field_of_an_event_is_found_where_it_is_mapped_to),
+        cmocka_unit_test(mapped_field_is_looked_for_nowhere_else_and_the_others_as_ever),
+        cmocka_unit_test(mapped_kind_may_use_halons_words_or_ours_but_no_operators),
+        cmocka_unit_test(complaint_of_halon_names_its_tenant),
+        cmocka_unit_test(only_what_scripts_write_can_be_mapped),
         cmocka_unit_test(names_that_nothing_can_have_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
