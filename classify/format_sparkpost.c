@@ -4,6 +4,7 @@
  *      "raw_reason":"550 5.1.1 User unknown","bounce_class":"10"}}}]
  *
  * The object inside the one inside `msys` is the event; an empty `msys` is a ping. Numbers come as strings.
+ * Subaccount 0 is the main account.
  *
  * Source: developers.sparkpost.com, "Events", "Bounce classification codes".
  *
@@ -110,13 +111,22 @@ static void take_reply(struct decoding *decoding,
     }
 }
 
-static void take_names(const struct json_node *const *picks, struct event *event)
+/* The main account is no customer of anybody's: its mail has the tenant that the user says. */
+static struct span tenant_of(struct decoding *decoding, const struct json_node *subaccount)
+{
+    const struct span id = decoding_text(decoding, subaccount);
+    return span_equal(id, SPAN("0")) ? SPAN_NONE : id;
+}
+
+static void take_names(struct decoding *decoding,
+                       const struct json_node *const *picks,
+                       struct event *event)
 {
     int64_t attempt;
     event->recipient = first_of(picks[RCPT_TO], picks[RAW_RCPT_TO]);
     event->message_id = field_text(picks[MESSAGE_ID]);
     event->event_id = field_text(picks[EVENT_ID]);
-    event->tenant = field_text(picks[SUBACCOUNT_ID]);
+    event->tenant = tenant_of(decoding, picks[SUBACCOUNT_ID]);
     event->campaign = field_text(picks[CAMPAIGN_ID]);
     event->sender = field_text(picks[MSG_FROM]);
     event->mx = field_text(picks[IP_ADDRESS]);
@@ -140,7 +150,7 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
         return;
     }
     take_reply(decoding, picks, &event.reply);
-    take_names(picks, &event);
+    take_names(decoding, picks, &event);
     (void)field_time_ms(picks[TIMESTAMP], &event.ts_ms);
     if (event.kind == KIND_COMPLAINT && event.native_class.size > 0) {
         event.kind = feedback_kind(event.native_class);
