@@ -56,8 +56,28 @@ static void print_place(const struct rule_place *place, const char *rule, enum c
     printf("%s (%s:%" PRIu32 "): %s", rule, place->file, place->line, category_name(category));
 }
 
+/* `native_class` is anybody's: as a string of JSON. */
+static void print_hint(struct span native_class, const struct explanation *explanation)
+{
+    static const char *const USES[] = {
+        [HINT_NOT_ASKED] = "; not asked",
+        [HINT_REFUSED] = "; not taken: a deferral does not count because of a hint",
+        [HINT_TAKEN] = "",
+    };
+    char text[512];
+    struct writer w = writer_init(text, sizeof(text));
+    struct json_writer json = json_writer_init(&w);
+    json_string(&json, span_cut(native_class, 64));
+    if (explanation->hint == CATEGORY_NONE) {
+        printf("  hint of the upstream: %.*s: nothing\n", (int)w.size, w.data);
+    } else {
+        printf("  hint of the upstream: %.*s: %s%s\n", (int)w.size, w.data,
+               category_name(explanation->hint), USES[explanation->hint_use]);
+    }
+}
+
 /* Indented, below the line of JSON: who won, who else knew the words, what the codes say. */
-static void print_explanation(const struct explanation *explanation)
+static void print_explanation(struct span native_class, const struct explanation *explanation)
 {
     const bool is_won =
         explanation->candidate_count > 0 &&
@@ -82,6 +102,9 @@ static void print_explanation(const struct explanation *explanation)
         printf("%s\n", is_won ? "; not asked" : "");
     } else {
         printf("nothing\n");
+    }
+    if (native_class.size > 0) {
+        print_hint(native_class, explanation);
     }
 }
 
@@ -113,7 +136,7 @@ static void classify_line(struct classify_run *run, struct span line, char *memo
     if (run->explains) {
         struct explanation explanation;
         classify_explain(run->classifier, &reply.event, &explanation);
-        print_explanation(&explanation);
+        print_explanation(reply.event.native_class, &explanation);
     }
 }
 
@@ -184,7 +207,9 @@ const struct command COMMAND_CLASSIFY = {
     .help =
         "Reads one reply a line from standard input, plain (550 5.1.1 User unknown) or as JSON:\n\n"
         "  {\"id\":\"a\",\"reply_code\":550,\"enhanced\":\"5.1.1\",\"text\":\"User unknown\",\n"
-        "   \"recipient_domain\":\"example.com\",\"kind\":\"bounced\"}\n\n"
+        "   "
+        "\"recipient_domain\":\"example.com\",\"kind\":\"bounced\",\"native_class\":\"bad-"
+        "mailbox\"}\n\n"
         "and prints for each {\"id\",\"category\",\"class\",\"rule\",\"by\"}. Without an id it is "
         "the line's\n"
         "number; without a kind, 5xx is bounced and 4xx deferred. by is what found it: provider, "
