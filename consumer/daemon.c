@@ -66,6 +66,7 @@ static struct worker_config worker_config_of(const struct daemon *daemon,
     const struct config *config = daemon->config;
     const bool is_intake = member->intake != NULL;
     return (struct worker_config){
+        .ends_when_fenced = member == &daemon->members[0],
         .commit_interval_ms = (int)config->commit_interval_ms,
         .open = io_kafka_open,
         .io =

@@ -613,7 +613,7 @@ static void tend(struct worker *worker)
     }
 }
 
-/* What the worker does while it waits for nothing else: the least happy of its partitions. */
+/* What the worker is about to do, if it waits for nothing else: the least happy of its partitions. */
 static void show_activity(struct worker *worker)
 {
     enum worker_activity activity = WORKER_POLLING;
@@ -632,8 +632,8 @@ static void show_activity(struct worker *worker)
 static void cycle(struct worker *worker)
 {
     beat(worker);
-    prepare(worker);
     show_activity(worker);
+    prepare(worker);
     if (worker->is_spent) {
         return;
     }
@@ -692,6 +692,17 @@ static bool is_flapping(struct worker *worker)
     return flaps;
 }
 
+/* Two that fence each other must not do so in step: then each would find itself fenced at the same
+ * time, again and again. */
+static void rest_before_reopening(const struct worker *worker, int64_t ms)
+{
+    if (worker->is_fenced) {
+        ms = ms / 2 + (int64_t)arc4random_uniform((uint32_t)ms);
+    }
+    log_info("starting anew worker=%s pause_ms=%lld", worker->config.io.worker, (long long)ms);
+    pause_ms(worker, ms);
+}
+
 static void run_io(struct worker *worker, const atomic_bool *stop)
 {
     worker->is_spent = false;
@@ -732,7 +743,7 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
             break;
         }
         count(&worker->status.reopens, 1);
-        if (is_flapping(worker)) {
+        if (is_flapping(worker) && worker->config.ends_when_fenced) {
             log_error("fenced again and again: does another process use the same instance_id? Give "
                       "each its own worker=%s transactional.id=%s",
                       worker->config.io.worker, worker->config.io.transactional_id);
@@ -741,9 +752,7 @@ enum err worker_run(struct worker *worker, const atomic_bool *stop)
         }
         reopen_pause_ms =
             mono_ms() - opened_ms > FENCED_WINDOW_MS ? REOPEN_PAUSE_FIRST_MS : reopen_pause_ms;
-        log_info("starting anew worker=%s pause_ms=%lld", worker->config.io.worker,
-                 (long long)reopen_pause_ms);
-        pause_ms(worker, reopen_pause_ms);
+        rest_before_reopening(worker, reopen_pause_ms);
         reopen_pause_ms =
             reopen_pause_ms * 3 < REOPEN_PAUSE_MAX_MS ? reopen_pause_ms * 3 : REOPEN_PAUSE_MAX_MS;
     }

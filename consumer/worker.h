@@ -25,7 +25,7 @@
 
 enum {
     WORKER_PARTITIONS_MAX = 4096,
-    WORKER_BATCH_MAX = 65536, /* messages in a transaction */
+    WORKER_BATCH_MAX = 262144, /* messages in a transaction */
     /* bytes in a transaction, about; what one message adds may come on top */
     WORKER_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024,
     WORKER_CYCLE_MAX_MS = 1000,
@@ -91,6 +91,10 @@ struct role_ops {
 struct worker_config {
     struct io_config io;
     int commit_interval_ms;
+    /* Fenced again and again it ends the process. One worker of a process alone may: two processes
+     * with the same ids fence each other's in turns, and if each worker judged for itself both
+     * processes could end at the same moment. */
+    bool ends_when_fenced;
     /* opens the io: io_kafka_open, or a simulator's */
     enum err (*open)(const struct io_config *config,
                      struct io_handler handler,

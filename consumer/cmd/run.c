@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,19 +19,7 @@ enum {
     STATUS_INTERVAL_MS = 60000,
     REPORT_WAIT_MS = 3000, /* a worker that is opening its connection does not answer */
     REPORT_LOOK_NS = 20000000,
-    KEPT_BLOCK_MAX = 32 * 1024 * 1024, /* the largest that glibc takes */
-    KEPT_MEMORY_MAX = 512 * 1024 * 1024,
 };
-
-/* The client takes a block for each answer of a broker and gives it back some ms later. Mapped and unmapped each time,
- * its pages are cleared by the kernel again and again. */
-static void keep_memory(void)
-{
-#ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_MAX);
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY_MAX);
-#endif
-}
 
 /* Signals are taken by the main thread alone, in sigtimedwait(). */
 static sigset_t block_signals(void)
@@ -176,7 +163,6 @@ static enum err run_daemon(const struct config *config, struct setup *setup)
     if (err != OK) {
         return err;
     }
-    keep_memory();
     const sigset_t signals = block_signals();
     err = daemon_start(config, setup, &daemon);
     if (err != OK) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "consumer/kafka/client.h"
 
@@ -15,13 +16,12 @@ enum {
     CLOSE_TIMEOUT_MS = 3000,
     GUEST_POLL_MS = 100,
     GUEST_LEAVE_MS = 10000,
-    REASON_SIZE = 256,
+    UUID_SIZE = 36,
 };
 
 struct group {
     struct group_config config;
     rd_kafka_t *asker;
-    rd_kafka_queue_t *answers;
 };
 
 static enum err open_client(
@@ -64,7 +64,6 @@ enum err group_open(const struct group_config *config, struct group **out)
         free(group);
         return err;
     }
-    group->answers = rd_kafka_queue_new(group->asker);
     *out = group;
     return OK;
 }
@@ -76,26 +75,11 @@ void group_close(struct group **group)
     if (g == NULL) {
         return;
     }
-    rd_kafka_queue_destroy(g->answers);
     client_close(&g->asker, 1, client_mono_ms() + CLOSE_TIMEOUT_MS);
     free(g);
 }
 
 /* --- look */
-
-/* The caller destroys the event. NULL: no answer. */
-static rd_kafka_event_t *describe(struct group *group, int timeout_ms)
-{
-    char reason[REASON_SIZE];
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(group->asker, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    CHECK(rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, reason, sizeof(reason)) ==
-          RD_KAFKA_RESP_ERR_NO_ERROR);
-    const char *names[] = {group->config.group_id};
-    rd_kafka_DescribeConsumerGroups(group->asker, names, 1, options, group->answers);
-    rd_kafka_AdminOptions_destroy(options);
-    return rd_kafka_queue_poll(group->answers, timeout_ms + GUEST_POLL_MS);
-}
 
 static enum err judge(const struct group *group, rd_kafka_resp_err_t code)
 {
@@ -115,58 +99,92 @@ static enum err judge(const struct group *group, rd_kafka_resp_err_t code)
     }
 }
 
-/* The answer's one group. */
-static enum err description_of(const struct group *group,
-                               rd_kafka_event_t *event,
-                               const rd_kafka_ConsumerGroupDescription_t **out)
+/* DescribeConsumerGroups would tell more, but every release of the client so far ends the process
+ * with an assertion when the coordinator goes away at the wrong moment (librdkafka #5397). The older
+ * call asks all brokers. The caller destroys the list. */
+static enum err describe(const struct group *group,
+                         int timeout_ms,
+                         const struct rd_kafka_group_list **out)
 {
-    if (event == NULL) {
-        return ERR_TIMEOUT;
-    }
-    enum err err = judge(group, rd_kafka_event_error(event));
-    if (err != OK) {
-        return err;
-    }
-    const rd_kafka_DescribeConsumerGroups_result_t *result =
-        rd_kafka_event_DescribeConsumerGroups_result(event);
-    size_t count = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups =
-        result == NULL ? NULL : rd_kafka_DescribeConsumerGroups_result_groups(result, &count);
-    if (count != 1) {
-        return ERR_TIMEOUT;
-    }
-    const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
-    *out = groups[0];
-    return error == NULL ? OK : judge(group, rd_kafka_error_code(error));
+    const rd_kafka_resp_err_t code =
+        rd_kafka_list_groups(group->asker, group->config.group_id, out, timeout_ms);
+    /* of the brokers one has not answered: if it is the coordinator, the group is not in the list */
+    return code == RD_KAFKA_RESP_ERR__PARTIAL ? OK : judge(group, code);
 }
 
-static bool has(const rd_kafka_ConsumerGroupDescription_t *description,
-                const char *topic,
-                int32_t partition)
+static enum err group_in(const struct group *group,
+                         const struct rd_kafka_group_list *list,
+                         const struct rd_kafka_group_info **out)
 {
-    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(description); i++) {
-        const rd_kafka_topic_partition_list_t *list =
-            rd_kafka_MemberAssignment_partitions(rd_kafka_MemberDescription_assignment(
-                rd_kafka_ConsumerGroupDescription_member(description, i)));
-        /* the find of the list wants it not to be const */
-        if (list != NULL &&
-            rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)list,
-                                               topic, partition) != NULL) {
+    if (list->group_cnt != 1) {
+        return ERR_TIMEOUT;
+    }
+    *out = &list->groups[0];
+    return judge(group, list->groups[0].err);
+}
+
+/* Kafka's protocol has its numbers with the high byte first. */
+static uint32_t get_number(struct reader *r, size_t size)
+{
+    const struct span bytes = get_bytes(r, size);
+    uint32_t number = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        number = number << 8 | (unsigned char)bytes.data[i];
+    }
+    return number;
+}
+
+/* ConsumerProtocolAssignment: version (2 bytes), topics (4), and of each its name (2 and the name),
+ * partitions (4) and their numbers (4 each). A member without partitions may have no bytes. */
+static bool is_assigned(const struct rd_kafka_group_member_info *member,
+                        struct span topic,
+                        int32_t partition)
+{
+    struct reader r = reader_init(
+        (struct span){member->member_assignment, (size_t)member->member_assignment_size});
+    bool found = false;
+    (void)get_number(&r, sizeof(uint16_t));
+    for (uint32_t topics = get_number(&r, sizeof(uint32_t)); topics > 0 && !r.failed; topics--) {
+        const struct span name = get_bytes(&r, get_number(&r, sizeof(uint16_t)));
+        for (uint32_t left = get_number(&r, sizeof(uint32_t)); left > 0 && !r.failed; left--) {
+            const uint32_t number = get_number(&r, sizeof(uint32_t));
+            found |= !r.failed && span_equal(name, topic) && number == (uint32_t)partition;
+        }
+    }
+    return found;
+}
+
+static bool has(const struct rd_kafka_group_info *info, const char *topic, int32_t partition)
+{
+    for (int i = 0; i < info->member_cnt; i++) {
+        if (is_assigned(&info->members[i], span_of(topic), partition)) {
             return true;
         }
     }
     return false;
 }
 
-static void name_first_member(const rd_kafka_ConsumerGroupDescription_t *description,
-                              struct group_state *state)
+/* Brokers make a member's id of its group.instance.id, or without one of its client.id, and a UUID
+ * behind a dash. Empty: it has no group.instance.id. */
+static struct span instance_of(const struct rd_kafka_group_member_info *member)
 {
-    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(description); i++) {
-        const char *name = rd_kafka_MemberDescription_group_instance_id(
-            rd_kafka_ConsumerGroupDescription_member(description, i));
-        if (name != NULL &&
+    const struct span id = span_of(member->member_id);
+    if (id.size <= UUID_SIZE + 1 || id.data[id.size - UUID_SIZE - 1] != '-') {
+        return SPAN_NONE;
+    }
+    const struct span name = {id.data, id.size - UUID_SIZE - 1};
+    return span_equal(name, span_of(member->client_id)) ? SPAN_NONE : name;
+}
+
+static void name_first_member(const struct rd_kafka_group_info *info, struct group_state *state)
+{
+    for (int i = 0; i < info->member_cnt; i++) {
+        char name[GROUP_NAME_SIZE];
+        const struct span instance = instance_of(&info->members[i]);
+        snprintf(name, sizeof(name), "%.*s", (int)instance.size, instance.data);
+        if (name[0] != '\0' &&
             (state->first_member[0] == '\0' || strcmp(name, state->first_member) < 0)) {
-            snprintf(state->first_member, sizeof(state->first_member), "%s", name);
+            memcpy(state->first_member, name, sizeof(name));
         }
     }
 }
@@ -187,7 +205,7 @@ static int partition_count(const struct group *group, const char *name, int time
 }
 
 static enum err count_orphans(const struct group *group,
-                              const rd_kafka_ConsumerGroupDescription_t *description,
+                              const struct rd_kafka_group_info *info,
                               int timeout_ms,
                               struct group_state *state)
 {
@@ -198,7 +216,7 @@ static enum err count_orphans(const struct group *group,
             return ERR_TIMEOUT;
         }
         for (int32_t partition = 0; partition < count; partition++) {
-            if (has(description, topic, partition)) {
+            if (has(info, topic, partition)) {
                 continue;
             }
             if (state->orphans++ == 0) {
@@ -213,18 +231,20 @@ static enum err count_orphans(const struct group *group,
 enum err group_look(struct group *group, int timeout_ms, struct group_state *out)
 {
     struct group_state state = {0};
-    const rd_kafka_ConsumerGroupDescription_t *description = NULL;
+    const struct rd_kafka_group_list *list = NULL;
+    const struct rd_kafka_group_info *info = NULL;
     rd_kafka_poll(group->asker, 0);
-    rd_kafka_event_t *event = describe(group, timeout_ms);
-    enum err err = description_of(group, event, &description);
+    enum err err = describe(group, timeout_ms, &list);
     if (err == OK) {
-        state.is_stable = rd_kafka_ConsumerGroupDescription_state(description) ==
-                          RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
-        name_first_member(description, &state);
-        err = count_orphans(group, description, timeout_ms, &state);
+        err = group_in(group, list, &info);
     }
-    if (event != NULL) {
-        rd_kafka_event_destroy(event);
+    if (err == OK) {
+        state.is_stable = strcmp(info->state, "Stable") == 0;
+        name_first_member(info, &state);
+        err = count_orphans(group, info, timeout_ms, &state);
+    }
+    if (list != NULL) {
+        rd_kafka_group_list_destroy(list);
     }
     if (err == OK) {
         *out = state;

@@ -82,6 +82,29 @@ enum err offsets_committed(struct io *io,
     return OK;
 }
 
+/* Where the partition begins (RD_KAFKA_OFFSET_BEGINNING) or ends (RD_KAFKA_OFFSET_END). Asked as a time:
+ * rd_kafka_query_watermark_offsets() waits for a leader that has died far beyond its timeout (librdkafka
+ * #4460, until 2.3). */
+static rd_kafka_resp_err_t bound(rd_kafka_t *handle,
+                                 const char *topic,
+                                 int32_t partition,
+                                 int64_t which,
+                                 int timeout_ms,
+                                 int64_t *out)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *const asked =
+        rd_kafka_topic_partition_list_add(list, topic, partition);
+    asked->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(handle, list, timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = asked->err;
+    }
+    *out = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
 static enum err range(struct io_kafka *k,
                       rd_kafka_t *handle,
                       const char *topic,
@@ -90,20 +113,17 @@ static enum err range(struct io_kafka *k,
                       int64_t *end,
                       int timeout_ms)
 {
-    int64_t low = 0;
-    int64_t high = 0;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(handle, topic, partition, &low, &high, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        /* The client does not look for a new leader by itself here (librdkafka #4225). */
-        rd_kafka_topic_t *named = rd_kafka_topic_new(handle, topic, NULL);
-        io_kafka_warm(handle, named);
-        rd_kafka_topic_destroy(named);
-        return judge(k, "the range", topic, partition, code);
+    /* The client does not look for a new leader by itself here (#4225), and a partition often starts
+     * just because a broker has died. */
+    rd_kafka_topic_t *named = rd_kafka_topic_new(handle, topic, NULL);
+    io_kafka_warm(handle, named);
+    rd_kafka_topic_destroy(named);
+    rd_kafka_resp_err_t code =
+        bound(handle, topic, partition, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, begin);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = bound(handle, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, end);
     }
-    *begin = low;
-    *end = high;
-    return OK;
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? OK : judge(k, "the range", topic, partition, code);
 }
 
 enum err offsets_input_range(
