@@ -409,7 +409,7 @@ void decoding_take_named(struct decoding *decoding, enum named named, struct spa
 
 static void forget_named(struct decoding *decoding)
 {
-    for (size_t i = 0; i < NAMED_COUNT; i++) {
+    for (size_t i = 0; decoding->names != NULL && i < NAMED_COUNT; i++) {
         decoding->named[i] = SPAN_NONE;
     }
 }

@@ -218,7 +218,8 @@ const struct command COMMAND_CLASSIFY = {
         "      --explain         below each line, indented: the rule that won with its file and "
         "line,\n"
         "                        the others that know the words and why they lost, what the codes "
-        "say\n"
+        "say,\n"
+        "                        what the upstream's own class hints at\n"
         "  -c, --config FILE     configuration, for rules.files\n"
         "      --set KEY=VALUE   overrides a key: rules.files=mine.yaml\n\n"
         "Example: echo '452 4.2.2 Mailbox full' | suppressd classify\n",
