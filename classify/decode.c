@@ -66,8 +66,6 @@ struct decoding {
     const struct format *format; /* of the object or text in hand: the same, or what `auto` found */
     int64_t now_ms;
     bool prefer_final;
-    const struct decode_names *names; /* NULL: none */
-    struct span named[NAMED_COUNT]; /* what stands under them in the object, line or mail in hand */
     const struct decode_sink *sink;
     struct span record; /* as loaded; the payload itself as long as nothing was */
     struct span part;   /* the line or element in hand */
@@ -77,6 +75,8 @@ struct decoding {
     bool is_inner;  /* in an envelope */
     struct span envelope_id;
     int64_t envelope_ms;
+    const struct decode_names *names; /* NULL: none */
+    struct span named[NAMED_COUNT]; /* what stands under them in the object, line or mail in hand */
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -163,21 +163,26 @@ static void tell_event(struct decoding *decoding, const struct event *event)
     decoding->sink->event(decoding->sink->context, &part, event);
 }
 
-/* What the user named goes before what the format takes for it, which is a guess. */
-void decoding_event(struct decoding *decoding, const struct event *event)
+/* What the user named goes before what the format takes for it, which is a guess. Out of the way of those who name nothing: an
+ * event is copied here. */
+static __attribute__((noinline)) void tell_named(struct decoding *decoding, struct event event)
 {
-    if (decoding->names == NULL) {
-        tell_event(decoding, event);
-        return;
-    }
-    struct event named = *event;
     if (decoding->named[NAMED_TENANT].size > 0) {
-        named.tenant = decoding->named[NAMED_TENANT];
+        event.tenant = decoding->named[NAMED_TENANT];
     }
     if (decoding->named[NAMED_CAMPAIGN].size > 0) {
-        named.campaign = decoding->named[NAMED_CAMPAIGN];
+        event.campaign = decoding->named[NAMED_CAMPAIGN];
     }
-    tell_event(decoding, &named);
+    tell_event(decoding, &event);
+}
+
+void decoding_event(struct decoding *decoding, const struct event *event)
+{
+    if (decoding->names != NULL) {
+        tell_named(decoding, *event);
+    } else {
+        tell_event(decoding, event);
+    }
 }
 
 void decoding_event_checked(struct decoding *decoding, const struct event *event)
@@ -409,7 +414,7 @@ void decoding_take_named(struct decoding *decoding, enum named named, struct spa
 
 static void forget_named(struct decoding *decoding)
 {
-    for (size_t i = 0; decoding->names != NULL && i < NAMED_COUNT; i++) {
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
         decoding->named[i] = SPAN_NONE;
     }
 }
@@ -451,7 +456,7 @@ static void pick(const struct decoding *decoding,
 
 static void take_named(struct decoding *decoding, const struct picks *picks)
 {
-    for (size_t i = 0; decoding->names != NULL && i < NAMED_COUNT; i++) {
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
         const struct span name = span_of(decoding_name(decoding, (enum named)i));
         decoding->named[i] = named_text(decoding, picks->named[i], name);
     }
@@ -613,7 +618,9 @@ static void decode_picks(struct decoding *decoding,
         decoding_fault(decoding,
                        "no event of a format that is known: say which format the topic has");
     } else {
-        take_named(decoding, picks);
+        if (decoding->names != NULL) {
+            take_named(decoding, picks);
+        }
         format->object(decoding, picks->nodes);
     }
 }
@@ -636,7 +643,9 @@ static void decode_picked(struct decoding *decoding, const struct json_node *obj
 
 static void decode_object(struct decoding *decoding, const struct json_node *object)
 {
-    forget_named(decoding);
+    if (decoding->names != NULL) {
+        forget_named(decoding);
+    }
     if (object->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
     } else if (decoding->shape != 0) {
