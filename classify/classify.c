@@ -4,7 +4,7 @@
  *     2  what our own side says (files with `first`), provider rules
  *     3  general text rules                                                       text_rules.c
  *     4  the table of codes                                                       codes.c
- *     5  unknown
+ *     5  unknown, but for what the upstream's own class hints at                      native_class.c
  *
  * Where reply code and enhanced code contradict each other (450 5.1.1, 550 4.2.2) the reply code
  * says how lasting it is, because the sending MTA went by it, and the enhanced code says what it
@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "classify/explain.h"
+#include "classify/native_class.h"
 #include "classify/reply.h"
 #include "classify/rules.h"
 #include "classify/tally.h"
@@ -256,6 +257,9 @@ static bool is_permanent(const struct reply *reply)
     return reply->code == 0 ? reply->enhanced.class_ == 5 : reply->code >= 500;
 }
 
+/* Of a meaning that is only a hint: no rule of the ruleset, and found by none. */
+static const char RULE_HINT[] = "hint";
+
 /* 5; and a final failure to which nobody gave a reason is a giving up. */
 static struct meaning unknown(enum kind kind, const struct reply *reply)
 {
@@ -264,6 +268,19 @@ static struct meaning unknown(enum kind kind, const struct reply *reply)
     }
     return meaning_of(is_permanent(reply) ? CATEGORY_UNKNOWN_PERMANENT : CATEGORY_UNKNOWN_TRANSIENT,
                       FOUND_BY_NONE, "");
+}
+
+static bool is_unknown(const struct meaning *meaning)
+{
+    return category_class(meaning->category) == CLASS_UNKNOWN;
+}
+
+static void by_hint(const struct event *event, struct meaning *meaning)
+{
+    const enum category hint = native_class_hint(event->kind, event->native_class);
+    if (is_unknown(meaning) && hint != CATEGORY_NONE) {
+        *meaning = meaning_of(hint, FOUND_BY_NONE, RULE_HINT);
+    }
 }
 
 static enum class class_under(enum kind kind, enum category category) {
@@ -279,6 +296,7 @@ struct meaning classify(struct classifier *classifier, const struct event *event
         if (!by_text(classifier, event, &reply, &meaning) &&
             !by_codes(classifier->ruleset, &reply, &meaning)) {
             meaning = unknown(event->kind, &reply);
+            by_hint(event, &meaning);
         }
     }
     meaning.class_ = class_under(event->kind, meaning.category);
@@ -300,6 +318,10 @@ void classify_explain(struct classifier *classifier,
     out->candidate_count = text_rules_explain(classifier->scanner, event, &reply, out->candidates,
                                               EXPLAIN_CANDIDATES_MAX);
     out->has_code = find_code(rules, &reply, &out->code);
+    out->hint = native_class_find(event->native_class);
+    out->hint_use = out->meaning.rule == RULE_HINT ? HINT_TAKEN
+                    : is_unknown(&out->meaning)    ? HINT_REFUSED
+                                                   : HINT_NOT_ASKED;
 }
 
 /* --- counting -----------------------------------------------------------------------------------
@@ -310,7 +332,7 @@ static bool is_text_unknown(const struct event *event, const struct meaning *mea
 {
     return event->reply.text.size > 0 &&
            ((meaning->class_ == CLASS_UNKNOWN && meaning->by == FOUND_BY_NONE) ||
-            meaning->by == FOUND_BY_CODE);
+            meaning->rule == RULE_HINT || meaning->by == FOUND_BY_CODE);
 }
 
 void classifier_count(struct classifier *classifier,

@@ -57,5 +57,6 @@ MUST_USE enum err classifier_create(const struct ruleset *ruleset, struct classi
 void classifier_destroy(struct classifier **classifier);
 
 /* Deliveries and other events that are no failures get CATEGORY_NONE, FOUND_BY_NONE. An event that
- * carries a category of its own keeps it (by none, rule "event"). */
+ * carries a category of its own keeps it (by none, rule "event"). A failure that nobody knows may be taken for what the upstream's class
+ * hints at (by none, rule "hint"; native_class.h). */
 struct meaning classify(struct classifier *classifier, const struct event *event);

@@ -34,12 +34,19 @@ enum {
     JOINED_SIZE_MAX = 8 * 1024, /* of all that is joined for one object */
 };
 
-/* What a format picked of a known shape. */
+/* What is wanted of an object. */
+struct picks {
+    const struct json_node *nodes[PICKS_MAX];   /* by its format */
+    const struct json_node *named[NAMED_COUNT]; /* by the user; only if there are names */
+};
+
+/* What was picked of a known shape. */
 struct picked {
     uint64_t shape; /* 0: none */
     const struct format *asked;
+    const struct decode_names *names;
     const struct format *format; /* the same, or what `auto` found; NULL: nothing */
-    const struct json_node *nodes[PICKS_MAX];
+    struct picks picks;
 };
 
 struct decoder {
@@ -68,6 +75,8 @@ struct decoding {
     bool is_inner;  /* in an envelope */
     struct span envelope_id;
     int64_t envelope_ms;
+    const struct decode_names *names; /* NULL: none */
+    struct span named[NAMED_COUNT]; /* what stands under them in the object, line or mail in hand */
 };
 
 /* --- formats ------------------------------------------------------------------------------------
@@ -148,10 +157,32 @@ void decoding_fault(struct decoding *decoding, const char *reason)
     tell_fault(decoding, reason, 0);
 }
 
-void decoding_event(struct decoding *decoding, const struct event *event)
+static void tell_event(struct decoding *decoding, const struct event *event)
 {
     const struct decode_part part = {.index = decoding->part_index, .bytes = decoding->part};
     decoding->sink->event(decoding->sink->context, &part, event);
+}
+
+/* What the user named goes before what the format takes for it, which is a guess. Out of the way of those who name nothing: an
+ * event is copied here. */
+static __attribute__((noinline)) void tell_named(struct decoding *decoding, struct event event)
+{
+    if (decoding->named[NAMED_TENANT].size > 0) {
+        event.tenant = decoding->named[NAMED_TENANT];
+    }
+    if (decoding->named[NAMED_CAMPAIGN].size > 0) {
+        event.campaign = decoding->named[NAMED_CAMPAIGN];
+    }
+    tell_event(decoding, &event);
+}
+
+void decoding_event(struct decoding *decoding, const struct event *event)
+{
+    if (decoding->names != NULL) {
+        tell_named(decoding, *event);
+    } else {
+        tell_event(decoding, event);
+    }
 }
 
 void decoding_event_checked(struct decoding *decoding, const struct event *event)
@@ -286,6 +317,151 @@ struct span decoding_join(struct decoding *decoding, struct span a, char between
     return writer_span(&out);
 }
 
+struct span decoding_text(struct decoding *decoding, const struct json_node *node)
+{
+    enum { DIGITS_MAX = 20 };
+    if (node == NULL || node->kind != JSON_INTEGER) {
+        return field_text(node);
+    }
+    char *memory = decoding_memory(decoding, DIGITS_MAX);
+    struct writer out = writer_init(memory, memory == NULL ? 0 : DIGITS_MAX);
+    struct json_writer json = json_writer_init(&out);
+    json_int(&json, node->integer);
+    return out.overflowed ? SPAN_NONE : writer_span(&out);
+}
+
+/* --- what the user named ------------------------------------------------------------------------
+ */
+
+const char *decode_name_check(const struct format *format, struct span name)
+{
+    const bool is_mail = format->mail != NULL;
+    if (format->find_named == NULL && format->headings == NULL && !is_mail &&
+        format != &FORMAT_AUTO) {
+        return "its lines have no headers and no fields of yours: say it by `sender`, or for the "
+               "whole "
+               "topic by `tenant` and `campaign`";
+    }
+    if (name.size == 0 || span_trim(name).size != name.size) {
+        return "a name without blanks around it, please";
+    }
+    if (name.data[name.size - 1] == ':') {
+        return "the name alone, without the colon behind it";
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        const unsigned char c = (unsigned char)name.data[i];
+        if (c < ' ' || c == 0x7f) {
+            return "control characters stand in no name";
+        }
+        if (is_mail && (c == ' ' || c == ':' || c > '~')) { /* RFC 5322 2.2 */
+            return "no header of a mail is called so: neither blanks nor colons nor letters beyond "
+                   "ASCII";
+        }
+    }
+    return NULL;
+}
+
+const char *const DECODE_FIELD_NAMES[DECODE_FIELD_COUNT] = {
+    [DECODE_KIND] = "kind",
+    [DECODE_TS_MS] = "ts_ms",
+    [DECODE_RECIPIENT] = "recipient",
+    [DECODE_CODE] = "code",
+    [DECODE_ENHANCED] = "enhanced",
+    [DECODE_TEXT] = "text",
+    [DECODE_ERROR] = "error",
+    [DECODE_MESSAGE_ID] = "message_id",
+    [DECODE_EVENT_ID] = "event_id",
+    [DECODE_TENANT] = "tenant",
+    [DECODE_CAMPAIGN] = "campaign",
+    [DECODE_SENDER] = "sender",
+    [DECODE_MX] = "mx",
+    [DECODE_PROVIDER] = "provider",
+    [DECODE_ATTEMPT] = "attempt",
+    [DECODE_NATIVE_CLASS] = "native_class",
+};
+
+const char *decode_field_check(const struct format *format, struct span path)
+{
+    if (format->map == NULL) {
+        return "its fields have fixed names; only those of halon, whose records are written by "
+               "scripts "
+               "of yours, can be mapped";
+    }
+    if (path.size == 0 || path.data[0] == '.' || path.data[path.size - 1] == '.' ||
+        span_find(path, SPAN("..")) < path.size) {
+        return "a key of the record, please, or keys with one dot between them";
+    }
+    for (size_t i = 0; i < path.size; i++) {
+        if ((unsigned char)path.data[i] < ' ' || path.data[i] == 0x7f) {
+            return "control characters stand in no key";
+        }
+    }
+    return NULL;
+}
+
+const char *decoding_name(const struct decoding *decoding, enum named named)
+{
+    if (decoding->names == NULL) {
+        return NULL;
+    }
+    return named == NAMED_TENANT ? decoding->names->tenant_from : decoding->names->campaign_from;
+}
+
+void decoding_take_named(struct decoding *decoding, enum named named, struct span value)
+{
+    decoding->named[named] = value;
+}
+
+static void forget_named(struct decoding *decoding)
+{
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
+        decoding->named[i] = SPAN_NONE;
+    }
+}
+
+/* Of a list: the first text, or what is the value of that name (Amazon SES: [{"name":...,"value":...}]). */
+static struct span named_text(struct decoding *decoding,
+                              const struct json_node *node,
+                              struct span name)
+{
+    if (node == NULL || node->kind != JSON_ARRAY) {
+        return decoding_text(decoding, node);
+    }
+    for (const struct json_node *n = json_first(node); n != json_end(node); n = json_next(n)) {
+        const bool is_pair = n->kind == JSON_OBJECT;
+        if (!is_pair || span_equal_nocase(field_text(field_find(n, "name")), name)) {
+            return decoding_text(decoding, is_pair ? field_find(n, "value") : n);
+        }
+    }
+    return SPAN_NONE;
+}
+
+/* The nodes that are wanted of an object, by its format and by the user. */
+static void pick(const struct decoding *decoding,
+                 const struct format *format,
+                 const struct json_node *object,
+                 struct picks *out)
+{
+    format->pick(object, out->nodes);
+    if (decoding->names != NULL && format->map != NULL) {
+        format->map(object, decoding->names->fields, out->nodes);
+    }
+    for (size_t i = 0; decoding->names != NULL && i < NAMED_COUNT; i++) {
+        const char *name = decoding_name(decoding, (enum named)i);
+        out->named[i] = name == NULL || format->find_named == NULL
+                            ? NULL
+                            : format->find_named(object, span_of(name));
+    }
+}
+
+static void take_named(struct decoding *decoding, const struct picks *picks)
+{
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
+        const struct span name = span_of(decoding_name(decoding, (enum named)i));
+        decoding->named[i] = named_text(decoding, picks->named[i], name);
+    }
+}
+
 /* --- framing ------------------------------------------------------------------------------------
  */
 
@@ -325,6 +501,7 @@ static bool is_json(struct span text)
 static void decode_text(struct decoding *decoding, struct span text)
 {
     decoding->joined = 0;
+    forget_named(decoding);
     if (decoding->format->mail != NULL) {
         decoding->format->mail(decoding, text);
     } else {
@@ -430,48 +607,56 @@ static bool decode_envelope(struct decoding *decoding, const struct json_node *o
 static void decode_picks(struct decoding *decoding,
                          const struct format *format,
                          const struct json_node *object,
-                         const struct json_node *const *picks)
+                         const struct picks *picks)
 {
     decoding->joined = 0;
     decoding->format = format;
-    if ((format == NULL || !format->knows(picks)) && decode_envelope(decoding, object)) {
+    if ((format == NULL || !format->knows(picks->nodes)) && decode_envelope(decoding, object)) {
         return;
     }
     if (format == NULL) {
         decoding_fault(decoding,
                        "no event of a format that is known: say which format the topic has");
     } else {
-        format->object(decoding, picks);
+        if (decoding->names != NULL) {
+            take_named(decoding, picks);
+        }
+        format->object(decoding, picks->nodes);
     }
 }
 
 static void decode_picked(struct decoding *decoding, const struct json_node *object)
 {
     struct picked *picked = &decoding->decoder->picked[decoding->shape % JSON_SHAPES_MAX];
-    if (picked->shape != decoding->shape || picked->asked != decoding->asked) {
+    if (picked->shape != decoding->shape || picked->asked != decoding->asked ||
+        picked->names != decoding->names) {
         picked->shape = decoding->shape;
         picked->asked = decoding->asked;
+        picked->names = decoding->names;
         picked->format = format_of_object(decoding->asked, object);
         if (picked->format != NULL) {
-            picked->format->pick(object, picked->nodes);
+            pick(decoding, picked->format, object, &picked->picks);
         }
     }
-    decode_picks(decoding, picked->format, object, picked->nodes);
+    decode_picks(decoding, picked->format, object, &picked->picks);
 }
 
 static void decode_object(struct decoding *decoding, const struct json_node *object)
 {
+    if (decoding->names != NULL) {
+        forget_named(decoding);
+    }
     if (object->kind != JSON_OBJECT) {
         decoding_fault(decoding, "not a JSON object");
     } else if (decoding->shape != 0) {
         decode_picked(decoding, object);
     } else {
-        const struct json_node *picks[PICKS_MAX];
+        struct picks picks;
         const struct format *format = format_of_object(decoding->asked, object);
         if (format != NULL) {
-            format->pick(object, picks);
+            pick(decoding, format, object, &picks);
         }
-        decode_picks(decoding, format, object, picks);
+        decode_picks(decoding, format, object, &picks);
     }
 }
 
@@ -777,6 +962,7 @@ void decode(struct decoder *decoder,
         .format = source->format,
         .now_ms = source->now_ms,
         .prefer_final = source->prefer_final,
+        .names = source->names,
         .sink = sink,
         .record = payload,
         .part = payload,

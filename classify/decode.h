@@ -60,10 +60,48 @@ bool format_wants_whole(const struct format *format, struct span beginning);
 /* The i-th format, NULL behind the last: for messages that list them. */
 const struct format *format_at(size_t i);
 
+/* The fields of an event that a user may map, by the names of format `native`; `error`: what the MTA itself says where no
+ * server answered. */
+enum decode_field {
+    DECODE_KIND,
+    DECODE_TS_MS,
+    DECODE_RECIPIENT,
+    DECODE_CODE,
+    DECODE_ENHANCED,
+    DECODE_TEXT,
+    DECODE_ERROR,
+    DECODE_MESSAGE_ID,
+    DECODE_EVENT_ID,
+    DECODE_TENANT,
+    DECODE_CAMPAIGN,
+    DECODE_SENDER,
+    DECODE_MX,
+    DECODE_PROVIDER,
+    DECODE_ATTEMPT,
+    DECODE_NATIVE_CLASS,
+    DECODE_FIELD_COUNT
+};
+
+extern const char *const DECODE_FIELD_NAMES[DECODE_FIELD_COUNT];
+
+/* What the user says of where a topic's records hold what no format has a fixed place for. */
+struct decode_names {
+    const char *tenant_from;   /* a header of the mail or a field of the record; NULL: where the */
+    const char *campaign_from; /* format has it. Good names: decode_name_check() */
+    /* the key of each field, dots lead into objects; NULL: where the format has it. Good: decode_field_check() */
+    const char *fields[DECODE_FIELD_COUNT];
+};
+
+/* NULL, or what is wrong with this name in records of this format: a sentence's middle. */
+const char *decode_name_check(const struct format *format, struct span name);
+const char *decode_field_check(const struct format *format, struct span path);
+
 MUST_USE enum err decoder_create(struct decoder **out);
 void decoder_destroy(struct decoder **decoder);
 
 struct decode_source {
+    /* NULL: nothing. Unchanged at its address as long as the decoder is used: it remembers by the address */
+    const struct decode_names *names;
     /* column names, comma between them, of tables without a line of them; SPAN_NONE: they have one */
     struct span headings;
     const struct format *format;

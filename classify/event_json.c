@@ -152,6 +152,7 @@ static const char *take_line(const struct json_node *root, char *memory, struct 
     if (origin != NULL && !origin_find(field_text(origin), &out->event.origin)) {
         return "an unknown origin";
     }
+    out->event.native_class = field_text(field_find(root, "native_class"));
     return NULL;
 }
 

@@ -21,7 +21,7 @@ struct reply_line {
     char id_digits[24]; /* of an id that is a number */
 };
 
-/* {"id","reply_code","enhanced","text","recipient_domain","kind","origin"}; each may be null or
+/* {"id","reply_code","enhanced","text","recipient_domain","kind","origin","native_class"}; each may be null or
  * absent, others are ignored; a line of `decode` will do (`code`). Without a kind it is bounced or deferred by the codes (none: bounced).
  * `recipient_domain` becomes the recipient, without @. Codes at the start of the text are taken out
  * of it. `memory` holds as many bytes as the line. NULL, or what is wrong as words for people. */

@@ -9,6 +9,13 @@
 
 enum { EXPLAIN_CANDIDATES_MAX = 64 };
 
+/* What became of the hint of the upstream's class. */
+enum hint_use {
+    HINT_NOT_ASKED, /* rules, codes or silence had an answer */
+    HINT_REFUSED,   /* it says nothing, or is about a deferral that would begin to count */
+    HINT_TAKEN,
+};
+
 struct explanation {
     struct meaning meaning; /* what classify() says */
     bool is_by_event; /* its kind or origin settled it: no rule was asked, the rest is empty */
@@ -17,6 +24,8 @@ struct explanation {
     size_t candidate_count;
     bool has_code; /* what the table of codes says, also where a text rule won */
     struct code_match code;
+    enum category hint; /* of the event's native class; CATEGORY_NONE: it hints at nothing */
+    enum hint_use hint_use;
 };
 
 void classify_explain(struct classifier *classifier,

@@ -14,6 +14,9 @@
 
 struct decoding; /* one record on its way */
 
+/* What the user may name (struct decode_names). */
+enum named { NAMED_TENANT, NAMED_CAMPAIGN, NAMED_COUNT };
+
 enum {
     PICKS_MAX = 48,
     DECODE_TEXT_MAX = 16 * 1024, /* of a reply that has to be taken apart; what is longer is cut */
@@ -33,6 +36,15 @@ struct format {
     void (*headings)(struct decoding *decoding, struct span line);
     /* A whole record. NULL: it is no format of mails. */
     void (*mail)(struct decoding *decoding, struct span record);
+    /* Where the user's name (format's struct decode_names) leads: a text, an integer, or a list of which the first is
+     * meant, or the one whose `name` it is. NULL if nowhere. Like `pick` it looks at keys and kinds alone. NULL: no object
+     * of this format has anything that a user may name. */
+    const struct json_node *(*find_named)(const struct json_node *object, struct span name);
+    /* Puts the nodes at the user's paths (struct decode_names, `fields`) into the places of the picks. NULL: this format's
+     * fields have fixed names. */
+    void (*map)(const struct json_node *object,
+                const char *const *paths,
+                const struct json_node **picks);
     /* For `auto`: is it of this format and of no other? By keys and kinds alone; may be NULL. */
     bool (*is_like_object)(const struct json_node *object);
     /* The same of a record, or the text in an envelope, that is no JSON; may be NULL. */
@@ -90,7 +102,8 @@ enum { COLUMNS_MAX = 256 };
 
 /* Of tables with a line of headings: which pick each column is, as the format left it there. */
 struct columns {
-    uint16_t count; /* 0: no headings yet */
+    uint16_t count;              /* 0: no headings yet */
+    uint16_t named[NAMED_COUNT]; /* which column the user named; COLUMNS_MAX: none */
     uint8_t picks[COLUMNS_MAX];
 };
 
@@ -102,6 +115,21 @@ void decoding_reply(struct decoding *decoding,
                     struct span text,
                     struct span enhanced,
                     struct reply *out);
+
+/* --- what the user named (struct decode_names): it goes before what the event says -------------------------------------
+ */
+
+/* By which name, NULL if by none. For formats whose records are no objects. */
+const char *decoding_name(const struct decoding *decoding, enum named named);
+
+/* What stands there, for all events of the object, line or mail; SPAN_NONE: nothing. Borrowed until it ends. */
+void decoding_take_named(struct decoding *decoding, enum named named, struct span value);
+
+/* --- memory, texts, other writings --------------------------------------------------------------
+ */
+
+/* A text that is not empty, or an integer as its digits; else SPAN_NONE. Borrowed until the object ends. */
+struct span decoding_text(struct decoding *decoding, const struct json_node *node);
 
 /* Memory until the object or line ends; NULL if there is no more. */
 char *decoding_memory(struct decoding *decoding, size_t size);
@@ -147,6 +175,13 @@ struct span field_text(const struct json_node *node);
 
 /* The same of a string, or of the first of a list that is one. */
 struct span field_first_text(const struct json_node *node);
+
+/* A member of that name of one of the objects at these paths, in their order; else what the name is a path to. Letters may be
+ * of either case. For struct format's find_named. */
+const struct json_node *field_named(const struct json_node *object,
+                                    const char *const *paths,
+                                    size_t path_count,
+                                    struct span name);
 
 bool field_is_true(const struct json_node *node);
 

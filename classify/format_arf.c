@@ -148,6 +148,7 @@ static void decode_report(struct decoding *decoding, const struct mail *mail)
     event.message_id = text_in_brackets(fields_find(returned, "Message-ID"));
     event.tenant = fields_find(returned, "X-Tenant");
     event.campaign = fields_find(returned, "X-Campaign");
+    decoding_take_headers(decoding, returned);
     if (decode_named(decoding, event, report) == 0) {
         decode_hidden(decoding, event, report, returned);
     }

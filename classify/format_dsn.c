@@ -6,7 +6,7 @@
  *       text/rfc822-headers or message/rfc822                             the mail that was returned
  *
  * A mail without such a report (an automatic answer, a bounce in words alone) is ignored. Tenant and campaign stand in the
- * returned mail's X-Tenant and X-Campaign.
+ * returned mail's X-Tenant and X-Campaign, or where the user says (struct decode_names).
  *
  * Source: RFC 3462, RFC 3464, RFC 6533.
  *
@@ -143,6 +143,7 @@ static struct event event_of_mail(const struct mail *mail)
 static void decode_report(struct decoding *decoding, const struct mail *mail)
 {
     const struct event event = event_of_mail(mail);
+    decoding_take_headers(decoding, mail_returned_fields(mail));
     struct span text = mail_report_fields(mail);
     struct span block;
     uint32_t count = 0;

@@ -97,6 +97,45 @@ void field_pick_paths(const struct json_node *object,
     }
 }
 
+static const struct json_node *find_nocase(const struct json_node *object, struct span key)
+{
+    if (object == NULL || object->kind != JSON_OBJECT) {
+        return NULL;
+    }
+    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
+        if (n->kind != JSON_NULL && span_equal_nocase(n->key, key)) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+static const struct json_node *find_path_nocase(const struct json_node *node, struct span path)
+{
+    while (node != NULL && path.size > 0) {
+        const char *dot = memchr(path.data, '.', path.size);
+        const size_t size = dot == NULL ? path.size : (size_t)(dot - path.data);
+        node = find_nocase(node, (struct span){path.data, size});
+        path = span_skip(path, dot == NULL ? size : size + 1);
+    }
+    return node;
+}
+
+const struct json_node *field_named(const struct json_node *object,
+                                    const char *const *paths,
+                                    size_t path_count,
+                                    struct span name)
+{
+    for (size_t i = 0; i < path_count; i++) {
+        const struct json_node *found = find_nocase(find_path(object, paths[i]), name);
+        if (found != NULL) {
+            return found;
+        }
+    }
+    const struct json_node *found = find_nocase(object, name);
+    return found != NULL ? found : find_path_nocase(object, name);
+}
+
 struct span field_text(const struct json_node *node)
 {
     return node == NULL || node->kind != JSON_STRING || node->text.size == 0 ? SPAN_NONE

@@ -6,7 +6,8 @@
  *      "recipient_localpart":"gil","recipient_domain":"example.com"}
  *
  * Halon has no format of its own: operators write the variables of the hook as they like. These are the two shapes that
- * are published: the variables as they are, and the flat one of the Postmastery plugin; feedback reports beside them.
+ * are published: the variables as they are, and the flat one of the Postmastery plugin; feedback reports beside them. Of
+ * other scripts the user maps the fields.
  *
  * Source: docs.halon.io, "Post-delivery script"; halon-extras/emailconsul, halon-extras/postmastery.
  *
@@ -53,12 +54,15 @@ enum pick {
     FLAT_SENDER,
     FLAT_LOCALPART,
     FLAT_DOMAIN,
+    PATH_COUNT,
+    KIND = PATH_COUNT, /* as mapped */
+    NATIVE_CLASS,      /* likewise */
     PICK_COUNT
 };
 
 _Static_assert((int)PICK_COUNT <= PICKS_MAX, "as many as a format may pick");
 
-static const char *const PATHS[PICK_COUNT] = {
+static const char *const PATHS[PATH_COUNT] = {
     [TYPE] = "type",
     [TIME] = "time",
     [TRANSACTION] = "message.id.transaction",
@@ -107,13 +111,69 @@ static const struct word_kind KINDS[] = {
 
 static void pick(const struct json_node *object, const struct json_node **picks)
 {
-    field_pick_paths(object, PATHS, PICK_COUNT, picks);
+    field_pick_paths(object, PATHS, PATH_COUNT, picks);
+    picks[KIND] = NULL;
+    picks[NATIVE_CLASS] = NULL;
+}
+
+/* A field that is mapped takes its first place, and the others are empty. */
+static const struct {
+    enum decode_field field;
+    enum pick pick;
+} PLACES[] = {
+    {DECODE_KIND, KIND},
+    {DECODE_KIND, ACTION},
+    {DECODE_KIND, FLAT_STATUS},
+    {DECODE_TS_MS, TIME},
+    {DECODE_TS_MS, FLAT_TIME},
+    {DECODE_RECIPIENT, RECIPIENT},
+    {DECODE_RECIPIENT, FLAT_LOCALPART},
+    {DECODE_RECIPIENT, FLAT_DOMAIN},
+    {DECODE_CODE, RESULT_CODE},
+    {DECODE_CODE, FLAT_CODE},
+    {DECODE_ENHANCED, RESULT_ENHANCED},
+    {DECODE_ENHANCED, FLAT_ENHANCED},
+    {DECODE_TEXT, RESULT_REASON},
+    {DECODE_TEXT, FLAT_REASON},
+    {DECODE_TEXT, DIAGNOSTIC},
+    {DECODE_ERROR, ERROR_MESSAGE},
+    {DECODE_ERROR, FLAT_ERROR_MESSAGE},
+    {DECODE_MESSAGE_ID, TRANSACTION},
+    {DECODE_MESSAGE_ID, QUEUE},
+    {DECODE_MESSAGE_ID, FLAT_MESSAGEID},
+    {DECODE_EVENT_ID, FLAT_EVENTID},
+    {DECODE_TENANT, TENANT},
+    {DECODE_TENANT, FLAT_TENANT},
+    {DECODE_CAMPAIGN, JOBID},
+    {DECODE_CAMPAIGN, FLAT_JOBID},
+    {DECODE_SENDER, SENDER},
+    {DECODE_SENDER, FLAT_SENDER},
+    {DECODE_MX, REMOTEMX},
+    {DECODE_MX, FLAT_REMOTEMX},
+    {DECODE_MX, REMOTEIP},
+    {DECODE_MX, FLAT_REMOTEIP},
+    {DECODE_PROVIDER, GROUPING},
+    {DECODE_ATTEMPT, RETRY},
+    {DECODE_NATIVE_CLASS, NATIVE_CLASS},
+};
+
+static void map(const struct json_node *object,
+                const char *const *paths,
+                const struct json_node **picks)
+{
+    for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
+        const char *path = paths[PLACES[i].field];
+        const bool is_first = i == 0 || PLACES[i - 1].field != PLACES[i].field;
+        if (path != NULL) {
+            picks[PLACES[i].pick] = is_first ? field_named(object, NULL, 0, span_of(path)) : NULL;
+        }
+    }
 }
 
 static bool knows(const struct json_node *const *picks)
 {
-    return picks[ACTION] != NULL || picks[FLAT_STATUS] != NULL || picks[FEEDBACK_TYPE] != NULL ||
-           picks[TYPE] != NULL;
+    return picks[KIND] != NULL || picks[ACTION] != NULL || picks[FLAT_STATUS] != NULL ||
+           picks[FEEDBACK_TYPE] != NULL || picks[TYPE] != NULL;
 }
 
 static const struct json_node *either(const struct json_node *a, const struct json_node *b)
@@ -205,6 +265,14 @@ static void judge(const struct json_node *const *picks, struct event *event)
     }
 }
 
+static void take_customer(struct decoding *decoding,
+                          const struct json_node *const *picks,
+                          struct event *event)
+{
+    event->tenant = decoding_text(decoding, either(picks[TENANT], picks[FLAT_TENANT]));
+    event->campaign = decoding_text(decoding, either(picks[JOBID], picks[FLAT_JOBID]));
+}
+
 static void take_names(struct decoding *decoding,
                        const struct json_node *const *picks,
                        struct event *event)
@@ -222,8 +290,8 @@ static void take_names(struct decoding *decoding,
     const struct span both = decoding_join(decoding, transaction, ':', queue_id);
     event->message_id = both.size > 0 ? both : transaction;
     event->event_id = field_text(picks[FLAT_EVENTID]);
-    event->tenant = field_text(either(picks[TENANT], picks[FLAT_TENANT]));
-    event->campaign = field_text(either(picks[JOBID], picks[FLAT_JOBID]));
+    take_customer(decoding, picks, event);
+    event->native_class = decoding_text(decoding, picks[NATIVE_CLASS]);
     event->sender = field_text(either(picks[SENDER], picks[FLAT_SENDER]));
     event->mx = field_text(either(picks[REMOTEMX], picks[FLAT_REMOTEMX]));
     if (event->mx.size == 0) {
@@ -235,12 +303,23 @@ static void take_names(struct decoding *decoding,
     }
 }
 
-static void decode_attempt(struct decoding *decoding,
-                           const struct json_node *const *picks,
-                           struct span end)
+/* By the words of the scripts; where the user mapped it, by ours too. An operator's words have formats of their own. */
+static enum kind kind_of(const struct json_node *const *picks)
+{
+    const struct span end =
+        field_text(either(picks[KIND], either(picks[ACTION], picks[FLAT_STATUS])));
+    enum kind kind = word_kind(KINDS, sizeof(KINDS) / sizeof(KINDS[0]), end);
+    if (kind == KIND_IGNORED && picks[KIND] != NULL && kind_find(end, &kind) &&
+        (kind == KIND_SUPPRESS || kind == KIND_RELEASE)) {
+        return KIND_IGNORED;
+    }
+    return kind;
+}
+
+static void decode_attempt(struct decoding *decoding, const struct json_node *const *picks)
 {
     struct event event = event_init();
-    event.kind = word_kind(KINDS, sizeof(KINDS) / sizeof(KINDS[0]), end);
+    event.kind = kind_of(picks);
     if (event.kind == KIND_IGNORED) {
         decoding_event(decoding, &event);
         return;
@@ -262,6 +341,7 @@ static void decode_report(struct decoding *decoding, const struct json_node *con
     struct event event = event_init();
     event.native_class = field_text(picks[FEEDBACK_TYPE]);
     event.kind = feedback_kind(event.native_class);
+    take_customer(decoding, picks, &event);
     if (!field_time_ms(either(picks[TIME], picks[FLAT_TIME]), &event.ts_ms) &&
         event.kind != KIND_IGNORED) {
         decoding_fault(decoding, "no time");
@@ -274,14 +354,19 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
 {
     if (picks[FEEDBACK_TYPE] != NULL) {
         decode_report(decoding, picks);
-    } else if (picks[ACTION] != NULL || picks[FLAT_STATUS] != NULL) {
-        decode_attempt(decoding, picks, field_text(either(picks[ACTION], picks[FLAT_STATUS])));
-    } else if (picks[TYPE] != NULL) {
-        decode_attempt(decoding, picks, SPAN_NONE);
+    } else if (knows(picks)) {
+        decode_attempt(decoding, picks);
     } else {
         decoding_fault(decoding,
-                       "neither action nor status nor type: not a record of Halon that we know");
+                       "neither action nor status nor type: not a record of Halon that we "
+                       "know; the topic's `fields` may map yours");
     }
+}
+
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const OF_MESSAGE[] = {"message.metadata"};
+    return field_named(object, OF_MESSAGE, 1, name);
 }
 
 static bool is_like_object(const struct json_node *object)
@@ -297,5 +382,7 @@ const struct format FORMAT_HALON = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
+    .map = map,
     .is_like_object = is_like_object,
 };

@@ -16,7 +16,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "classify/format.h"
+#include "classify/format_mail.h"
 
 enum field {
     FIELD_TYPE,
@@ -316,6 +316,16 @@ static void decode_complaint(struct decoding *decoding,
     }
 }
 
+/* The mail stands in the report as far as the reporter returned it; what follows its head is anybody's. */
+static void take_complaints_head(struct decoding *decoding, const struct json_node *report)
+{
+    struct span mail = field_text(field_find(report, "original_message"));
+    struct span head;
+    if (fields_next_block(&mail, &head)) {
+        decoding_take_headers(decoding, head);
+    }
+}
+
 static void decode_feedback(struct decoding *decoding, const struct json_node *const *picks)
 {
     const struct json_node *report = picks[FIELD_FEEDBACK_REPORT];
@@ -327,6 +337,7 @@ static void decode_feedback(struct decoding *decoding, const struct json_node *c
     event.campaign = field_text(field_find(trace, "campaign"));
     event.native_class = field_text(field_find(report, "feedback_type"));
     event.kind = feedback_kind(event.native_class);
+    take_complaints_head(decoding, report);
     event.sender = text_in_brackets(field_text(field_find(report, "original_mail_from")));
     if (!take_time(picks, &event) && event.kind != KIND_IGNORED) {
         decoding_fault(decoding, "no time: neither event_time nor timestamp");
@@ -379,6 +390,16 @@ static bool knows(const struct json_node *const *picks)
     return picks[FIELD_TYPE] != NULL;
 }
 
+/* Of a feedback report, headers and meta are those of the report's own mail: decode_feedback() knows the complaint's. */
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"headers", "meta"};
+    static const char *const OF_REPORT[] = {"supplemental_trace"};
+    const struct json_node *report = field_find(object, "feedback_report");
+    return report == NULL ? field_named(object, PLACES, 2, name)
+                          : field_named(report, OF_REPORT, 1, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return field_has(object, "type") &&
@@ -392,5 +413,6 @@ const struct format FORMAT_KUMOMTA = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

@@ -25,3 +25,14 @@ void decoding_mail(struct decoding *decoding,
     }
     mail_destroy(&mail);
 }
+
+void decoding_take_headers(struct decoding *decoding, struct span head)
+{
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
+        const char *name = decoding_name(decoding, (enum named)i);
+        const struct span value = name == NULL ? SPAN_NONE : fields_find(head, name);
+        if (value.size > 0) {
+            decoding_take_named(decoding, (enum named)i, value);
+        }
+    }
+}

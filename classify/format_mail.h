@@ -13,3 +13,6 @@ void decoding_mail(struct decoding *decoding,
                    struct span record,
                    enum report wanted,
                    void (*report)(struct decoding *decoding, const struct mail *mail));
+
+/* What the user named (struct decode_names), as far as the head of the mail that is reported holds it. */
+void decoding_take_headers(struct decoding *decoding, struct span head);

@@ -65,10 +65,16 @@ static const struct word_kind KINDS[] = {
     {"rejected", KIND_ADMIN},    {"complained", KIND_COMPLAINT}, {"unsubscribed", KIND_UNSUBSCRIBE},
 };
 
-static void pick(const struct json_node *object, const struct json_node **picks)
+/* As the webhook wraps it, or bare. */
+static const struct json_node *event_of(const struct json_node *object)
 {
     const struct json_node *data = field_find(object, "event-data");
-    field_pick_paths(data != NULL ? data : object, PATHS, PICK_COUNT, picks);
+    return data != NULL ? data : object;
+}
+
+static void pick(const struct json_node *object, const struct json_node **picks)
+{
+    field_pick_paths(event_of(object), PATHS, PICK_COUNT, picks);
 }
 
 static bool knows(const struct json_node *const *picks)
@@ -174,6 +180,12 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"user-variables", "message.headers"};
+    return field_named(event_of(object), PLACES, 2, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return field_has(object, "event-data") ||
@@ -187,5 +199,6 @@ const struct format FORMAT_MAILGUN = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

@@ -165,6 +165,11 @@ static bool knows(const struct json_node *const *fields)
     return fields[FIELD_KIND] != NULL;
 }
 
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    return field_named(object, NULL, 0, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return field_has(object, "kind") &&
@@ -176,5 +181,6 @@ const struct format FORMAT_NATIVE = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

@@ -220,13 +220,34 @@ static bool is_headings(struct span line)
     return span_starts_nocase(line, SPAN("type,")) || span_starts_nocase(line, SPAN("\"type\","));
 }
 
+/* header_X-Customer is X-Customer too. */
+static bool is_named(struct span column, struct span name)
+{
+    static const struct span HEADER = KEY("header_");
+    return span_equal_nocase(column, name) ||
+           (span_starts_nocase(column, HEADER) &&
+            span_equal_nocase(span_skip(column, HEADER.size), name));
+}
+
+/* Which of them the user named, of which decode_line() takes what stands there. */
+static void note_named(struct decoding *decoding, struct columns *columns, struct span column)
+{
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
+        const char *name = decoding_name(decoding, (enum named)i);
+        if (name != NULL && is_named(column, span_of(name))) {
+            columns->named[i] = columns->count;
+        }
+    }
+}
+
 static void take_headings(struct decoding *decoding, struct span line)
 {
     struct columns *columns = decoding_columns(decoding);
     struct span name;
     bool more = true;
-    columns->count = 0;
+    *columns = (struct columns){.named = {COLUMNS_MAX, COLUMNS_MAX}};
     while (columns->count < COLUMNS_MAX && next_field(decoding, &line, &more, &name)) {
+        note_named(decoding, columns, span_trim(name));
         columns->picks[columns->count++] = (uint8_t)pick_of(span_trim(name));
     }
     if (more) {
@@ -254,6 +275,11 @@ static void decode_line(struct decoding *decoding, struct span line)
         if (columns->picks[i] < PICK_COUNT && field.size > 0) {
             picks[columns->picks[i]] = field;
         }
+        for (size_t j = 0; j < NAMED_COUNT; j++) {
+            if (columns->named[j] == i) {
+                decoding_take_named(decoding, (enum named)j, field);
+            }
+        }
     }
     decode_record(decoding, picks);
 }
@@ -277,20 +303,6 @@ static bool knows(const struct json_node *const *picks)
     return picks[TYPE] != NULL;
 }
 
-/* A number as its digits. */
-static struct span text_of(struct decoding *decoding, const struct json_node *node)
-{
-    enum { DIGITS_MAX = 20 };
-    if (node == NULL || node->kind != JSON_INTEGER) {
-        return field_text(node);
-    }
-    char *memory = decoding_memory(decoding, DIGITS_MAX);
-    struct writer out = writer_init(memory, memory == NULL ? 0 : DIGITS_MAX);
-    struct json_writer json = json_writer_init(&out);
-    json_int(&json, node->integer);
-    return out.overflowed ? SPAN_NONE : writer_span(&out);
-}
-
 static void decode_object(struct decoding *decoding, const struct json_node *const *nodes)
 {
     struct span picks[PICK_COUNT];
@@ -299,9 +311,19 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
         return;
     }
     for (int i = 0; i < PICK_COUNT; i++) {
-        picks[i] = text_of(decoding, nodes[i]);
+        picks[i] = decoding_text(decoding, nodes[i]);
     }
     decode_record(decoding, picks);
+}
+
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
+        if (n->kind != JSON_NULL && is_named(n->key, name)) {
+            return n;
+        }
+    }
+    return NULL;
 }
 
 static bool is_like_object(const struct json_node *object)
@@ -319,6 +341,7 @@ const struct format FORMAT_POWERMTA = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .line = decode_line,
     .headings = take_headings,
     .is_like_object = is_like_object,

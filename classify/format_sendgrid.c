@@ -154,6 +154,12 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     decoding_event_checked(decoding, &event);
 }
 
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"unique_args", "custom_args"};
+    return field_named(object, PLACES, 2, name);
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return field_has(object, "event") &&
@@ -165,5 +171,6 @@ const struct format FORMAT_SENDGRID = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

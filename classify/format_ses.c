@@ -289,6 +289,17 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     }
 }
 
+/* A tag, a header (of which the list tells), a field. */
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"mail.tags"};
+    const struct json_node *found = field_named(object, PLACES, 1, name);
+    if (found == NULL) {
+        field_pick_paths(object, &PATHS[MAIL_HEADERS], 1, &found);
+    }
+    return found;
+}
+
 static bool is_like_object(const struct json_node *object)
 {
     return (field_has(object, "eventType") || field_has(object, "notificationType")) &&
@@ -300,5 +311,6 @@ const struct format FORMAT_SES = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

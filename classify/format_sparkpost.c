@@ -4,6 +4,7 @@
  *      "raw_reason":"550 5.1.1 User unknown","bounce_class":"10"}}}]
  *
  * The object inside the one inside `msys` is the event; an empty `msys` is a ping. Numbers come as strings.
+ * Subaccount 0 is the main account.
  *
  * Source: developers.sparkpost.com, "Events", "Bounce classification codes".
  *
@@ -73,15 +74,19 @@ static const struct word_kind KINDS[] = {
 };
 
 /* The event itself, or what is inside `msys`: an object under the name of its class. */
-static void pick(const struct json_node *object, const struct json_node **picks)
+static const struct json_node *event_of(const struct json_node *object)
 {
     const struct json_node *msys = field_find(object, "msys");
-    const struct json_node *event = object;
-    if (msys != NULL && msys->kind == JSON_OBJECT) {
-        event = msys->count > 1 ? json_first(msys) : NULL;
+    if (msys == NULL || msys->kind != JSON_OBJECT) {
+        return object;
     }
-    field_pick(event, KEYS, PICK_COUNT, picks);
-    picks[MSYS] = msys;
+    return msys->count > 1 ? json_first(msys) : NULL;
+}
+
+static void pick(const struct json_node *object, const struct json_node **picks)
+{
+    field_pick(event_of(object), KEYS, PICK_COUNT, picks);
+    picks[MSYS] = field_find(object, "msys");
 }
 
 static bool knows(const struct json_node *const *picks)
@@ -106,13 +111,22 @@ static void take_reply(struct decoding *decoding,
     }
 }
 
-static void take_names(const struct json_node *const *picks, struct event *event)
+/* The main account is no customer of anybody's: its mail has the tenant that the user says. */
+static struct span tenant_of(struct decoding *decoding, const struct json_node *subaccount)
+{
+    const struct span id = decoding_text(decoding, subaccount);
+    return span_equal(id, SPAN("0")) ? SPAN_NONE : id;
+}
+
+static void take_names(struct decoding *decoding,
+                       const struct json_node *const *picks,
+                       struct event *event)
 {
     int64_t attempt;
     event->recipient = first_of(picks[RCPT_TO], picks[RAW_RCPT_TO]);
     event->message_id = field_text(picks[MESSAGE_ID]);
     event->event_id = field_text(picks[EVENT_ID]);
-    event->tenant = field_text(picks[SUBACCOUNT_ID]);
+    event->tenant = tenant_of(decoding, picks[SUBACCOUNT_ID]);
     event->campaign = field_text(picks[CAMPAIGN_ID]);
     event->sender = field_text(picks[MSG_FROM]);
     event->mx = field_text(picks[IP_ADDRESS]);
@@ -136,13 +150,19 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
         return;
     }
     take_reply(decoding, picks, &event.reply);
-    take_names(picks, &event);
+    take_names(decoding, picks, &event);
     (void)field_time_ms(picks[TIMESTAMP], &event.ts_ms);
     if (event.kind == KIND_COMPLAINT && event.native_class.size > 0) {
         event.kind = feedback_kind(event.native_class);
     }
     momentum_judge(&event);
     decoding_event_checked(decoding, &event);
+}
+
+static const struct json_node *find_named(const struct json_node *object, struct span name)
+{
+    static const char *const PLACES[] = {"rcpt_meta"};
+    return field_named(event_of(object), PLACES, 1, name);
 }
 
 static bool is_like_object(const struct json_node *object)
@@ -157,5 +177,6 @@ const struct format FORMAT_SPARKPOST = {
     .pick = pick,
     .knows = knows,
     .object = decode_object,
+    .find_named = find_named,
     .is_like_object = is_like_object,
 };

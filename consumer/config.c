@@ -472,9 +472,100 @@ static void read_sender(struct yaml *yaml, const struct yaml_node *node, struct 
     }
 }
 
-/* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
-static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct config_input *input)
+static bool read_name(struct yaml *yaml,
+                      const struct yaml_node *node,
+                      const struct config_input *input,
+                      const char **out)
 {
+    const char *name;
+    if (node == NULL || !yaml_to_text(yaml, node, &name)) {
+        return false;
+    }
+    const char *wrong = decode_name_check(input->format, span_of(name));
+    if (wrong != NULL) {
+        yaml_fault(yaml, node, "`%s` in records of %s: %s", name, format_name(input->format),
+                   wrong);
+        return false;
+    }
+    *out = name;
+    return true;
+}
+
+static bool find_field(struct span name, size_t *out)
+{
+    for (size_t i = 0; i < DECODE_FIELD_COUNT; i++) {
+        if (span_equal(span_of(DECODE_FIELD_NAMES[i]), name)) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wrong_field(struct yaml *yaml, const struct yaml_node *node)
+{
+    char list[256] = "";
+    struct writer out = writer_init(list, sizeof(list) - 1);
+    for (size_t i = 0; i < DECODE_FIELD_COUNT; i++) {
+        put_bytes(&out, i == 0 ? SPAN("") : SPAN(", "));
+        put_bytes(&out, span_of(DECODE_FIELD_NAMES[i]));
+    }
+    yaml_fault(yaml, node, "an event has no such field; there are: %s", list);
+}
+
+/* `fields: {recipient: rcpt.address, code: smtp_code}`. True if there is one. */
+static bool read_fields(struct yaml *yaml,
+                        const struct yaml_node *map,
+                        const struct config_input *input,
+                        const char **out)
+{
+    size_t count = 0;
+    if (map == NULL || yaml_to_map(yaml, map) == NULL) {
+        return false;
+    }
+    for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
+        size_t field = 0;
+        const char *path;
+        if (!find_field(node->key, &field)) {
+            wrong_field(yaml, node);
+            continue;
+        }
+        if (!yaml_to_text(yaml, node, &path)) {
+            continue;
+        }
+        const char *wrong = decode_field_check(input->format, span_of(path));
+        if (wrong != NULL) {
+            yaml_fault(yaml, node, "`%s` in records of %s: %s", path, format_name(input->format),
+                       wrong);
+            continue;
+        }
+        out[field] = path;
+        count++;
+    }
+    return count > 0;
+}
+
+/* What it means depends on the format. */
+static void read_names(struct reading *r, const struct yaml_node *node, struct config_input *input)
+{
+    struct decode_names *names = take_memory(r, 1, sizeof(*names));
+    if (names == NULL || node->kind != YAML_MAP) {
+        return;
+    }
+    const bool has_tenant =
+        read_name(r->yaml, yaml_find(node, "tenant_from"), input, &names->tenant_from);
+    const bool has_campaign =
+        read_name(r->yaml, yaml_find(node, "campaign_from"), input, &names->campaign_from);
+    const bool has_fields = read_fields(r->yaml, yaml_find(node, "fields"), input, names->fields);
+    if (has_tenant || has_campaign || has_fields) {
+        input->names = names;
+    }
+}
+
+/* `mail.events: kumomta` is short for `mail.events: {format: kumomta}`. */
+static bool read_input(struct reading *r, const struct yaml_node *node, struct config_input *input)
+{
+    struct yaml *yaml = r->yaml;
     if (!is_topic(node->key)) {
         yaml_fault(yaml, node,
                    "no name of a Kafka topic: letters, digits, `.`, `_` and `-`, at "
@@ -510,6 +601,7 @@ static bool read_input(struct yaml *yaml, const struct yaml_node *node, struct c
         wrong_format(yaml, format, name);
         return false;
     }
+    read_names(r, node, input);
     return true;
 }
 
@@ -532,7 +624,7 @@ static void read_inputs(struct reading *r)
         return;
     }
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
-        if (!is_input_start(node) && read_input(r->yaml, node, &inputs[r->config->input_count])) {
+        if (!is_input_start(node) && read_input(r, node, &inputs[r->config->input_count])) {
             r->config->input_count++;
         }
     }

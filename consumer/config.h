@@ -48,6 +48,7 @@ struct config_input {
     const char *campaign; /* likewise */
     const char *sender;   /* a template that is good (classify/sender_names.h), NULL: none */
     const char *columns;  /* of tables without headings, comma between them; NULL: they have some */
+    const struct decode_names *names; /* good for the format; NULL: none */
 };
 
 struct config_tenant {

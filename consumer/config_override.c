@@ -10,10 +10,32 @@
 
 enum { ASSIGNMENT_SIZE_MAX = 4096 };
 
+/* input.mail.fields.code=reply, input.mail.fields={code: reply}: where the topic's name ends, NULL if it is none of these. */
+static const char *fields_of_topic(const char *topic, const char *value)
+{
+    static const struct span FIELDS = {".fields", sizeof(".fields") - 1};
+    const struct span path = {topic, (size_t)(value - topic)};
+    if (value[1] == '{') {
+        const bool is_map =
+            path.size > FIELDS.size && span_equal(span_skip(path, path.size - FIELDS.size), FIELDS);
+        return is_map ? value - FIELDS.size : NULL;
+    }
+    for (size_t i = 0; i < DECODE_FIELD_COUNT; i++) {
+        char end[64];
+        const int size = snprintf(end, sizeof(end), ".fields.%s", DECODE_FIELD_NAMES[i]);
+        if (size > 0 && path.size > (size_t)size &&
+            span_equal(span_skip(path, path.size - (size_t)size),
+                       (struct span){end, (size_t)size})) {
+            return value - size;
+        }
+    }
+    return NULL;
+}
+
 /* input.mail.events.format=kumomta: topics have dots in their names, so the last component is the
  * field if it is one, and all before it is the topic; a value that is a map, and a last component
  * that is no field (input.mail.events=kumomta is short for its format), mean that all of it is the
- * topic. input.start is itself. Writes what yaml_set() understands without guessing. */
+ * topic; `fields` is a map, or has a field of an event behind it. input.start is itself. Writes what yaml_set() understands without guessing. */
 static void quote_topic(const char *assignment, char out[ASSIGNMENT_SIZE_MAX])
 {
     const char *value = strchr(assignment, '=');
@@ -25,6 +47,12 @@ static void quote_topic(const char *assignment, char out[ASSIGNMENT_SIZE_MAX])
     const char *topic = assignment + strlen("input.");
     const int size = (int)(value - topic);
     if (size <= 0 || strncmp(topic, "start=", strlen("start=")) == 0) {
+        return;
+    }
+    const char *fields = fields_of_topic(topic, value);
+    if (fields != NULL) {
+        (void)snprintf(out, ASSIGNMENT_SIZE_MAX, "input.\"%.*s\"%s", (int)(fields - topic), topic,
+                       fields);
         return;
     }
     const char *dot = memrchr(topic, '.', (size_t)size);

@@ -89,7 +89,8 @@ _Static_assert(sizeof(CONFIG_KEYS) / sizeof(CONFIG_KEYS[0]) == CONFIG_KEY_COUNT,
 
 const char *const CONFIG_FREE_MAPS[CONFIG_FREE_MAP_COUNT] = {"kafka", "policy.tenants"};
 const char *const CONFIG_INPUT_FIELDS[CONFIG_INPUT_FIELD_COUNT] = {
-    "format", "commands", "tenant", "campaign", "sender", "columns"};
+    "format",      "commands",      "tenant",  "campaign", "sender",
+    "tenant_from", "campaign_from", "columns", "fields"};
 
 bool config_path_next(const char **path, char out[CONFIG_PATH_SIZE_MAX])
 {
@@ -207,13 +208,16 @@ static const struct {
     {"input.start", "kafka.PROPERTY",
      "Any property of librdkafka, verbatim; bootstrap.servers is the one that is needed."},
     {"input.start", "input.TOPIC",
-     "{format: auto, commands: false, tenant: NAME, campaign: NAME, sender: TEMPLATE, columns: "
-     "NAMES}: a topic of mail events. "
-     "commands: true lets it carry an operator's suppress and release. tenant and campaign are "
-     "those of events that name none; "
-     "before that they are looked for in the return path, as in sender: "
-     "'b+{campaign}.{}@{tenant}.bounce.example'. columns: "
-     "type,timeLogged,... are those of PowerMTA's rows without headings."},
+     "{format: auto, commands: false, tenant_from: NAME, campaign_from: NAME, sender: TEMPLATE, "
+     "tenant: NAME, campaign: NAME, columns: NAMES}: a topic of mail events. "
+     "commands: true lets it carry an operator's suppress and release. tenant_from and "
+     "campaign_from name the header of the mail, or the field of the record, that holds the tenant "
+     "and the campaign (README.md, Formats); where they do not stand, they are looked for where "
+     "the format has them, then in the return path, as in sender: "
+     "'b+{campaign}.{}@{tenant}.bounce.example'; tenant and campaign are those of events that name "
+     "none. columns: "
+     "type,timeLogged,... are those of PowerMTA's rows without headings. fields: {recipient: "
+     "rcpt.address, code: reply} says where records that scripts of Halon's write hold what."},
     {"log.level", "policy.tenants.TENANT",
      "The preset of a tenant that is judged by rules of its own."},
 };

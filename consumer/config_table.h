@@ -15,7 +15,7 @@ enum {
     CONFIG_PATH_SIZE_MAX = 128, /* of a key of ours, dotted, with its NUL */
     CONFIG_KEY_COUNT = 26,
     CONFIG_FREE_MAP_COUNT = 2,
-    CONFIG_INPUT_FIELD_COUNT = 6,
+    CONFIG_INPUT_FIELD_COUNT = 9,
 };
 
 enum config_type {

@@ -178,9 +178,9 @@ static struct span first_of(struct span a, struct span b, struct span c)
     return a.size > 0 ? a : b.size > 0 ? b : c;
 }
 
-/* By itself, by its return path, by its topic. */
-static struct event with_names(const struct intake_source *source, struct event event)
+struct event intake_named(const struct intake_source *source, const struct event *decoded)
 {
+    struct event event = *decoded;
     const bool has_names = event.tenant.size > 0 && event.campaign.size > 0;
     struct sender_names names = {.tenant = SPAN_NONE};
     if (!has_names && source->sender_template.size > 0) {
@@ -206,7 +206,7 @@ static const char *check_right(const struct intake *intake, const struct event *
 static void take_event(void *context, const struct decode_part *part, const struct event *decoded)
 {
     struct intake *intake = context;
-    const struct event named = with_names(intake->source, *decoded);
+    const struct event named = intake_named(intake->source, decoded);
     const struct event *event = &named;
     int64_t ts_ms = event->ts_ms;
     intake->counts.events++;
@@ -261,6 +261,7 @@ void intake_record(struct intake *intake,
                                        .now_ms = source->now_ms,
                                        .continues = source->continues,
                                        .prefer_final = intake->config.prefer_final,
-                                       .headings = source->headings};
+                                       .headings = source->headings,
+                                       .names = source->names};
     decode(intake->decoder, &from, payload, &decoded);
 }

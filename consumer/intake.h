@@ -55,7 +55,8 @@ struct intake_source {
     struct span
         sender_template;  /* of tenant and campaign, where they still lack; SPAN_NONE: none */
     struct span headings; /* struct decode_source */
-    struct span topic;    /* for the evidence; SPAN_NONE: a file */
+    const struct decode_names *names; /* likewise */
+    struct span topic;                /* for the evidence; SPAN_NONE: a file */
     int32_t partition;
     int64_t offset;
 };
@@ -89,5 +90,8 @@ void intake_record(struct intake *intake,
                    const struct intake_source *source,
                    struct span payload,
                    const struct intake_sink *sink);
+
+/* The event with tenant and campaign: as decode() told them, else of its return path, else of its topic. */
+struct event intake_named(const struct intake_source *source, const struct event *decoded);
 
 const struct intake_counts *intake_counts(const struct intake *intake);

@@ -20,8 +20,9 @@ struct input_topic {
     bool commands;
     struct span tenant; /* of events that name none; SPAN_NONE: nobody's */
     struct span campaign;
-    struct span sender_template; /* these two as in struct intake_source */
+    struct span sender_template; /* these three as in struct intake_source */
     struct span headings;
+    const struct decode_names *names;
 };
 
 struct process {

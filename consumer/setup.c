@@ -79,6 +79,7 @@ static enum err create_inputs(const struct config *config, struct setup *setup)
             .campaign = text_or_none(config->inputs[i].campaign),
             .sender_template = text_or_none(config->inputs[i].sender),
             .headings = text_or_none(config->inputs[i].columns),
+            .names = config->inputs[i].names,
         };
     }
     return OK;

@@ -36,6 +36,9 @@ struct decoded {
 
 static struct decoded decoded;
 
+/* Where the records hold what (struct decode_names); the decoder remembers by its address. */
+static const struct decode_names *decoded_names;
+
 static inline void decoded_line_end(size_t start)
 {
     assert_false(decoded.out.overflowed);
@@ -86,8 +89,8 @@ static inline void decode_span(const char *format, struct span payload)
     decoded.out = writer_init(decoded.memory, sizeof(decoded.memory));
     decoded.count = 0;
     decoded.fault_count = 0;
-    const struct decode_source source = {.format = format_find(span_of(format)),
-                                         .now_ms = DECODED_NOW_MS};
+    const struct decode_source source = {
+        .format = format_find(span_of(format)), .now_ms = DECODED_NOW_MS, .names = decoded_names};
     decode(decoder, &source, (struct span){copy, payload.size}, &sink);
     free(copy);
 }

@@ -367,6 +367,69 @@ static void sender_of_an_input_is_a_template_that_can_be_meant(void **state)
                      "s.yaml:5: ", "neither {tenant} nor {campaign}");
 }
 
+static void where_the_tenant_stands_is_a_name_that_records_of_the_format_can_have(void **state)
+{
+    (void)state;
+    struct reading r = read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                                 "input:\n  mail: {format: dsn, tenant_from: X-Customer}\n"
+                                 "  other: native\n");
+    assert_int_equal(r.err, OK);
+    assert_string_equal(r.config->inputs[0].names->tenant_from, "X-Customer");
+    assert_null(r.config->inputs[0].names->campaign_from);
+    assert_null(r.config->inputs[1].names);
+    done(&r);
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: dsn,\n    campaign_from: 'X Wave'}\n"),
+                     "s.yaml:5: input.mail.campaign_from: ", "no header of a mail");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: postfix,\n    tenant_from: X-Customer}\n"),
+                     "s.yaml:5: input.mail.tenant_from: ", "`sender`");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                               "input:\n  mail: {format: dsn,\n    tenant_form: X-Customer}\n"),
+                     "s.yaml:5: ", "tenant_from");
+}
+
+static void fields_are_mapped_by_their_names_for_formats_that_scripts_write(void **state)
+{
+    (void)state;
+    struct reading r = read_text("instance_id: a\nkafka: {bootstrap.servers: k}\n"
+                                 "input:\n  mail: {format: halon, fields: {code: smtp.reply}}\n");
+    assert_int_equal(r.err, OK);
+    assert_string_equal(r.config->inputs[0].names->fields[DECODE_CODE], "smtp.reply");
+    assert_null(r.config->inputs[0].names->fields[DECODE_TEXT]);
+    done(&r);
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\ninput:\n"
+                               "  mail:\n    format: halon\n    fields:\n      recipent: x\n"),
+                     "s.yaml:7: input.mail.fields.recipent: ", "kind, ts_ms, recipient, code,");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\ninput:\n"
+                               "  mail:\n    format: kumomta\n    fields:\n      code: x\n"),
+                     "s.yaml:7: input.mail.fields.code: ", "only those of halon");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\ninput:\n"
+                               "  mail:\n    format: halon\n    fields:\n      code: a..b\n"),
+                     "s.yaml:7: input.mail.fields.code: ", "one dot between");
+    assert_one_fault(read_text("instance_id: a\nkafka: {bootstrap.servers: k}\ninput:\n"
+                               "  mail:\n    format: halon\n    fields: code\n"),
+                     "s.yaml:6: input.mail.fields: ", "");
+}
+
+static void set_maps_one_field_or_all(void **state)
+{
+    (void)state;
+    static const char *const SETS[] = {
+        "input.mail.events.format=halon", "input.mail.events.fields.code=smtp.reply",
+        "input.other=halon", "input.other.fields={code: a, text: b}"};
+    struct reading r =
+        read_sources("instance_id: a\nkafka: {bootstrap.servers: k}\n",
+                     (struct config_sources){.assignments = SETS, .assignment_count = 4});
+    assert_int_equal(r.err, OK);
+    assert_int_equal(r.config->input_count, 2);
+    assert_string_equal(r.config->inputs[0].topic, "mail.events");
+    assert_string_equal(r.config->inputs[0].names->fields[DECODE_CODE], "smtp.reply");
+    assert_string_equal(r.config->inputs[1].topic, "other");
+    assert_string_equal(r.config->inputs[1].names->fields[DECODE_TEXT], "b");
+    done(&r);
+}
+
 static void a_field_of_an_input_is_checked(void **state)
 {
     (void)state;
@@ -676,6 +739,9 @@ int main(void)
         cmocka_unit_test(an_unknown_format_is_told_the_known_ones),
         cmocka_unit_test(an_input_without_format_is_refused),
         cmocka_unit_test(sender_of_an_input_is_a_template_that_can_be_meant),
+        cmocka_unit_test(where_the_tenant_stands_is_a_name_that_records_of_the_format_can_have),
+        cmocka_unit_test(fields_are_mapped_by_their_names_for_formats_that_scripts_write),
+        cmocka_unit_test(set_maps_one_field_or_all),
         cmocka_unit_test(a_field_of_an_input_is_checked),
         cmocka_unit_test(a_topic_may_be_called_start),
         cmocka_unit_test(our_own_topic_is_no_input),

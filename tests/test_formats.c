@@ -155,6 +155,31 @@ static void sparkpost_class_says_what_a_bounce_is(void **state)
     "{\"time\":1795255212000,\"message\":{\"recipient\":\"a@x.example\"},\"action\":\"" action     \
     "\"" attempt "}"
 
+static void assert_subaccount(const char *subaccount, const char *behind_text)
+{
+    char record[256];
+    char expected[256];
+    (void)snprintf(record, sizeof(record),
+                   "{\"type\":\"bounce\",\"event_id\":\"e\",\"rcpt_to\":\"a@x.example\","
+                   "\"timestamp\":\"5\",\"subaccount_id\":%s,\"raw_reason\":\"550 no\"}",
+                   subaccount);
+    (void)snprintf(expected, sizeof(expected),
+                   REMOTE("bounced", "a@x.example") ",\"ts_ms\":5000,\"code\":550,\"text\":\"no\","
+                                                    "\"event_id\":\"e\"%s}",
+                   behind_text);
+    assert_begins("sparkpost", record, expected);
+}
+
+static void sparkpost_main_account_is_no_tenant(void **state)
+{
+    (void)state;
+    assert_subaccount("\"0\"", "");
+    assert_subaccount("0", "");
+    assert_subaccount("null", "");
+    assert_subaccount("\"10\"", ",\"tenant\":\"10\"");
+    assert_subaccount("101", ",\"tenant\":\"101\"");
+}
+
 static void halon_bounce_of_what_was_temporary_is_an_expiry(void **state)
 {
     (void)state;
@@ -401,6 +426,7 @@ int main(void)
         cmocka_unit_test(sendgrid_block_after_days_is_an_expiry_and_its_throttle_ours),
         cmocka_unit_test(mailgun_reason_goes_before_severity),
         cmocka_unit_test(sparkpost_class_says_what_a_bounce_is),
+        cmocka_unit_test(sparkpost_main_account_is_no_tenant),
         cmocka_unit_test(halon_bounce_of_what_was_temporary_is_an_expiry),
         cmocka_unit_test(postfix_line_is_read_whatever_stands_before_it),
         cmocka_unit_test(time_without_year_is_the_latest_that_is_not_to_come),

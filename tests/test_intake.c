@@ -263,6 +263,26 @@ static void return_path_names_who_the_event_does_not(void **state)
     assert_string_equal(t.tenants[2], "of-event");
 }
 
+static void what_the_user_named_goes_before_the_event_and_the_rest_comes_behind(void **state)
+{
+    static const struct decode_names NAMES = {.tenant_from = "customer"};
+    (void)state;
+    t.source.names = &NAMES;
+    t.source.tenant = SPAN("of-topic");
+    t.source.sender_template = SPAN("b@{tenant}.example");
+    take("{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"own\","
+         "\"customer\":\"named\"}\n"
+         "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"tenant\":\"own\"}\n"
+         "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1,\"sender\":\"b@path."
+         "example\"}\n"
+         "{\"kind\":\"complaint\",\"recipient\":\"a@x.example\",\"ts_ms\":1}");
+    assert_int_equal(t.observed_count, 4);
+    assert_string_equal(t.tenants[0], "named");
+    assert_string_equal(t.tenants[1], "own");
+    assert_string_equal(t.tenants[2], "path");
+    assert_string_equal(t.tenants[3], "of-topic");
+}
+
 static void rows_without_headings_are_read_by_the_columns_of_the_topic(void **state)
 {
     (void)state;
@@ -319,6 +339,7 @@ int main(void)
         TEST(a_time_in_the_future_is_replaced_and_counted),
         TEST(names_of_the_topic_are_those_of_events_without),
         TEST(return_path_names_who_the_event_does_not),
+        TEST(what_the_user_named_goes_before_the_event_and_the_rest_comes_behind),
         TEST(rows_without_headings_are_read_by_the_columns_of_the_topic),
         TEST(wish_without_a_tenant_is_a_dead_letter_if_so_configured),
         TEST(recipient_is_the_one_that_was_sent_to_unless_configured),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "consumer/config.h"
+#include "consumer/intake.h"
 
 /* sysexits.h, as users of systemd and Vector know them. */
 enum exit_code {
@@ -74,8 +75,12 @@ MUST_USE enum err load_config(const struct options *options,
                               bool without_kafka,
                               struct config **out);
 
-/* The format of -f, or `fallback`; NULL after saying which formats there are. */
-const struct format *find_format(const char *name, const char *fallback);
+/* How files are to be read: as the records of an input topic of the configuration (--topic), else in the format of -f, else
+ * `auto`; `topic` and `format` may be NULL. False after saying what is wrong. *out borrows from the configuration. */
+bool find_source(const struct config *config,
+                 const char *topic,
+                 const char *format,
+                 struct intake_source *out);
 
 /* The exit code for what setup and config said. */
 int exit_code_of(enum err err);

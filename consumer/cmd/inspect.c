@@ -1,5 +1,4 @@
-/* consumer/cmd/inspect.c - what was understood: `decode` prints the events of files, `classify`
- * what replies mean.
+/* consumer/cmd/inspect.c - `classify`: what replies mean.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,149 +10,10 @@
 #include "classify/event_json.h"
 #include "classify/explain.h"
 #include "consumer/cmd/cmd.h"
-#include "consumer/cmd/source_file.h"
-#include "consumer/worker.h"
 
 enum {
-    EVENT_LINE_SIZE = 64 * 1024 * 1024, /* an escaped record of the largest size */
     MEANING_LINE_SIZE = 64 * 1024,
     DEPTH_MAX = 8,
-};
-
-/* A configuration changes nothing in what is decoded, but one that is wrong is said all the same. */
-static enum err check_config(const struct options *options)
-{
-    struct config *config;
-    const enum err err = load_config(options, true, &config);
-    if (err == OK) {
-        config_destroy(&config);
-    }
-    return err;
-}
-
-/* --- decode --------------------------------------------------------------------------------- */
-
-struct decode_run {
-    const char *path;
-    uint64_t first_line;
-    char *line;
-    uint64_t faults;
-};
-
-static void print_event(void *context, const struct decode_part *part, const struct event *event)
-{
-    struct decode_run *run = context;
-    struct writer w = writer_init(run->line, EVENT_LINE_SIZE);
-    struct json_writer json = json_writer_init(&w);
-    event_write(&json, (uint32_t)(run->first_line + part->index - 1), event);
-    put_u8(&w, '\n');
-    CHECK(!w.overflowed);
-    fwrite(w.data, 1, w.size, stdout);
-}
-
-static void print_fault(void *context, const struct decode_fault *fault)
-{
-    struct decode_run *run = context;
-    run->faults++;
-    fprintf(stderr, "%s:%" PRIu64 ": not understood: %s (column %" PRIu64 ")\n", run->path,
-            run->first_line + fault->part_index - 1, fault->reason, fault->column);
-}
-
-static enum err decode_file(struct decode_run *run,
-                            struct decoder *decoder,
-                            const struct format *format)
-{
-    const struct decode_sink sink = {.context = run, .event = print_event, .fault = print_fault};
-    struct source_file *file;
-    struct span piece;
-    enum err err = source_file_open(run->path, format, &file);
-    if (err != OK) {
-        return err;
-    }
-    while ((err = source_file_next(file, &piece, &run->first_line)) == OK || err == ERR_FULL) {
-        if (err == ERR_FULL) {
-            run->faults++; /* said */
-            continue;
-        }
-        const struct decode_source source = {
-            .format = format, .now_ms = wall_ms(), .continues = run->first_line > 1};
-        decode(decoder, &source, piece, &sink);
-        fflush(stdout);
-    }
-    source_file_close(&file);
-    return err == ERR_NOT_FOUND ? OK : err;
-}
-
-static enum err decode_files(const struct format *format, char **paths, int count, uint64_t *faults)
-{
-    struct decode_run run = {.line = malloc(EVENT_LINE_SIZE)};
-    struct decoder *decoder;
-    if (run.line == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    enum err err = decoder_create(&decoder);
-    if (err != OK) {
-        free(run.line);
-        return err;
-    }
-    for (int i = 0; err == OK && i < count; i++) {
-        run.path = paths[i];
-        err = decode_file(&run, decoder, format);
-    }
-    *faults = run.faults;
-    decoder_destroy(&decoder);
-    free(run.line);
-    return err;
-}
-
-static int run_decode(const struct command *command, int argc, char **argv)
-{
-    const char *name = NULL;
-    const struct option_spec specs[] = {{'f', "format", true, &name}};
-    struct options options;
-    int first;
-    const enum parse_result parsed = parse_options(command, argc, argv, specs, 1, &options, &first);
-    if (parsed != PARSE_OK) {
-        options_free(&options);
-        return parse_exit_code(parsed);
-    }
-    const enum err checked = check_config(&options);
-    options_free(&options);
-    if (checked != OK) {
-        return exit_code_of(checked);
-    }
-    if (first == argc) {
-        fprintf(stderr, "suppressd decode: which file? (- for standard input)\n");
-        return EXIT_USAGE;
-    }
-    const struct format *format = find_format(name, "auto");
-    if (format == NULL) {
-        return EXIT_USAGE;
-    }
-    uint64_t faults = 0;
-    const enum err err = decode_files(format, argv + first, argc - first, &faults);
-    if (err != OK) {
-        return exit_code_of(err);
-    }
-    return faults > 0 || ferror(stdout) ? EXIT_FAILED : EXIT_OK;
-}
-
-const struct command COMMAND_DECODE = {
-    .name = "decode",
-    .summary = "print what is understood of the records of files",
-    .usage = "decode [-f FORMAT] FILE...",
-    .help =
-        "Prints one JSON object per event and line: the record that it stands in (line, or "
-        "element\n"
-        "of an array), and what was understood. What was not is said on standard error with file,\n"
-        "line and place.\n\n"
-        "  -f, --format FORMAT   how the files are written: auto (default), kumomta, powermta,\n"
-        "                        postfix, exim, sparkpost, momentum, ses, sendgrid, mailgun, "
-        "halon,\n"
-        "                        arf, dsn, native\n\n"
-        "Exit code: 0, or 1 if something was not understood.\n",
-    .takes_files = true,
-    .run = run_decode,
 };
 
 /* The rules in force with these options. */
@@ -196,8 +56,28 @@ static void print_place(const struct rule_place *place, const char *rule, enum c
     printf("%s (%s:%" PRIu32 "): %s", rule, place->file, place->line, category_name(category));
 }
 
+/* `native_class` is anybody's: as a string of JSON. */
+static void print_hint(struct span native_class, const struct explanation *explanation)
+{
+    static const char *const USES[] = {
+        [HINT_NOT_ASKED] = "; not asked",
+        [HINT_REFUSED] = "; not taken: a deferral does not count because of a hint",
+        [HINT_TAKEN] = "",
+    };
+    char text[512];
+    struct writer w = writer_init(text, sizeof(text));
+    struct json_writer json = json_writer_init(&w);
+    json_string(&json, span_cut(native_class, 64));
+    if (explanation->hint == CATEGORY_NONE) {
+        printf("  hint of the upstream: %.*s: nothing\n", (int)w.size, w.data);
+    } else {
+        printf("  hint of the upstream: %.*s: %s%s\n", (int)w.size, w.data,
+               category_name(explanation->hint), USES[explanation->hint_use]);
+    }
+}
+
 /* Indented, below the line of JSON: who won, who else knew the words, what the codes say. */
-static void print_explanation(const struct explanation *explanation)
+static void print_explanation(struct span native_class, const struct explanation *explanation)
 {
     const bool is_won =
         explanation->candidate_count > 0 &&
@@ -222,6 +102,9 @@ static void print_explanation(const struct explanation *explanation)
         printf("%s\n", is_won ? "; not asked" : "");
     } else {
         printf("nothing\n");
+    }
+    if (native_class.size > 0) {
+        print_hint(native_class, explanation);
     }
 }
 
@@ -253,7 +136,7 @@ static void classify_line(struct classify_run *run, struct span line, char *memo
     if (run->explains) {
         struct explanation explanation;
         classify_explain(run->classifier, &reply.event, &explanation);
-        print_explanation(&explanation);
+        print_explanation(reply.event.native_class, &explanation);
     }
 }
 
@@ -324,7 +207,9 @@ const struct command COMMAND_CLASSIFY = {
     .help =
         "Reads one reply a line from standard input, plain (550 5.1.1 User unknown) or as JSON:\n\n"
         "  {\"id\":\"a\",\"reply_code\":550,\"enhanced\":\"5.1.1\",\"text\":\"User unknown\",\n"
-        "   \"recipient_domain\":\"example.com\",\"kind\":\"bounced\"}\n\n"
+        "   "
+        "\"recipient_domain\":\"example.com\",\"kind\":\"bounced\",\"native_class\":\"bad-"
+        "mailbox\"}\n\n"
         "and prints for each {\"id\",\"category\",\"class\",\"rule\",\"by\"}. Without an id it is "
         "the line's\n"
         "number; without a kind, 5xx is bounced and 4xx deferred. by is what found it: provider, "
@@ -333,7 +218,8 @@ const struct command COMMAND_CLASSIFY = {
         "      --explain         below each line, indented: the rule that won with its file and "
         "line,\n"
         "                        the others that know the words and why they lost, what the codes "
-        "say\n"
+        "say,\n"
+        "                        what the upstream's own class hints at\n"
         "  -c, --config FILE     configuration, for rules.files\n"
         "      --set KEY=VALUE   overrides a key: rules.files=mine.yaml\n\n"
         "Example: echo '452 4.2.2 Mailbox full' | suppressd classify\n",

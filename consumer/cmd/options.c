@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "consumer/cmd/cmd.h"
+#include "consumer/worker.h"
 
 enum { OPTIONS_MAX = 16, OPTION_SET = 256, OPTION_OWN = 512 };
 
@@ -132,9 +133,10 @@ enum err load_config(const struct options *options, bool without_kafka, struct c
     return err;
 }
 
-const struct format *find_format(const char *name, const char *fallback)
+/* NULL after saying which formats there are. */
+static const struct format *find_format(const char *name)
 {
-    const struct format *format = format_find(span_of(name == NULL ? fallback : name));
+    const struct format *format = format_find(span_of(name));
     if (format != NULL) {
         return format;
     }
@@ -144,6 +146,50 @@ const struct format *find_format(const char *name, const char *fallback)
     }
     fprintf(stderr, "\n");
     return NULL;
+}
+
+/* NULL after saying which topics there are. */
+static const struct config_input *find_input(const struct config *config, const char *topic)
+{
+    for (size_t i = 0; i < config->input_count; i++) {
+        if (strcmp(config->inputs[i].topic, topic) == 0) {
+            return &config->inputs[i];
+        }
+    }
+    fprintf(stderr, "suppressd: no such topic in the configuration: %s. Below input there %s",
+            topic, config->input_count == 0 ? "is none (-c FILE?)" : "are:");
+    for (size_t i = 0; i < config->input_count; i++) {
+        fprintf(stderr, " %s", config->inputs[i].topic);
+    }
+    fprintf(stderr, "\n");
+    return NULL;
+}
+
+bool find_source(const struct config *config,
+                 const char *topic,
+                 const char *format,
+                 struct intake_source *out)
+{
+    static const struct config_input NO_INPUT = {0};
+    if (topic != NULL && format != NULL) {
+        fprintf(stderr, "suppressd: --topic has a format of its own: without -f, please\n");
+        return false;
+    }
+    const struct config_input *input = topic == NULL ? &NO_INPUT : find_input(config, topic);
+    if (input == NULL) {
+        return false;
+    }
+    *out = (struct intake_source){
+        .format = topic == NULL ? find_format(format == NULL ? "auto" : format) : input->format,
+        .commands = true, /* whoever gives a file means what it says */
+        .now_ms = wall_ms(),
+        .tenant = span_of(input->tenant),
+        .campaign = span_of(input->campaign),
+        .sender_template = span_of(input->sender),
+        .headings = span_of(input->columns),
+        .names = input->names,
+    };
+    return out->format != NULL;
 }
 
 int exit_code_of(enum err err)

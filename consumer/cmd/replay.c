@@ -119,10 +119,9 @@ static void show_progress(struct replay *replay, const struct source_file *file,
 }
 
 static enum err replay_file(struct replay *replay,
-                            const struct format *format,
+                            struct intake_source source,
                             struct source_file *file)
 {
-    struct intake_source source = {.format = format, .commands = true, .now_ms = wall_ms()};
     const struct intake_sink sink = {
         .context = replay, .observed = on_observed, .dead = on_dead, .seen = on_seen};
     struct span piece;
@@ -146,18 +145,18 @@ static enum err replay_file(struct replay *replay,
 }
 
 static enum err replay_files(struct replay *replay,
-                             const struct format *format,
+                             const struct intake_source *source,
                              char **paths,
                              int count)
 {
     for (int i = 0; i < count; i++) {
         struct source_file *file;
-        enum err err = source_file_open(paths[i], format, &file);
+        enum err err = source_file_open(paths[i], source->format, &file);
         if (err != OK) {
             return err;
         }
         replay->path = paths[i];
-        err = replay_file(replay, format, file);
+        err = replay_file(replay, *source, file);
         source_file_close(&file);
         if (err != OK) {
             return err;
@@ -244,6 +243,7 @@ static void destroy(struct replay *replay)
 
 struct replay_options {
     const char *format;
+    const char *topic;
     const char *shards;
     const char *until;
     const char *unknown;
@@ -312,13 +312,13 @@ static int run_replay(const struct config *config,
                       int count)
 {
     struct replay replay = {.decides = own->unknown == NULL && own->hits == NULL};
-    const struct format *format = find_format(own->format, "auto");
-    if (format == NULL) {
+    struct intake_source source;
+    if (!find_source(config, own->topic, own->format, &source)) {
         return EXIT_USAGE;
     }
     enum err err = create(&replay, config, (uint32_t)own->shard_count);
     if (err == OK) {
-        err = replay_files(&replay, format, paths, count);
+        err = replay_files(&replay, &source, paths, count);
     }
     if (err == OK) {
         err = replay.decides ? end(&replay, own->until_ms) : print_report(&replay, own);
@@ -340,9 +340,10 @@ static int run(const struct command *command, int argc, char **argv)
 {
     struct replay_options own = {0};
     const struct option_spec specs[] = {
-        {'f', "format", true, &own.format}, {0, "shards", true, &own.shards},
-        {0, "until", true, &own.until},     {0, "unknown", false, &own.unknown},
-        {0, "hits", false, &own.hits},      {0, "json", false, &own.json},
+        {'f', "format", true, &own.format},  {0, "topic", true, &own.topic},
+        {0, "shards", true, &own.shards},    {0, "until", true, &own.until},
+        {0, "unknown", false, &own.unknown}, {0, "hits", false, &own.hits},
+        {0, "json", false, &own.json},
     };
     struct options options;
     struct config *config;
@@ -369,9 +370,9 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command COMMAND_REPLAY = {
     .name = "replay",
     .summary = "decide on the events of files, without Kafka",
-    .usage =
-        "replay [-f FORMAT] [--shards N] [--until MS] [--unknown] [--hits] [--json] [-c FILE]\n"
-        "       [--set KEY=VALUE]... FILE...",
+    .usage = "replay [-f FORMAT | --topic TOPIC] [--shards N] [--until MS] [--unknown] [--hits] "
+             "[--json] [-c FILE]\n"
+             "       [--set KEY=VALUE]... FILE...",
     .help =
         "Runs the events of files (- for standard input) through the same stages as the daemon "
         "and\n"
@@ -388,6 +389,7 @@ const struct command COMMAND_REPLAY = {
         "                        postfix, exim, sparkpost, momentum, ses, sendgrid, mailgun, "
         "halon,\n"
         "                        arf, dsn, native\n"
+        "      --topic TOPIC     instead: as the configuration says of this input topic\n"
         "      --shards N        as many shards; the decisions are the same (default 1)\n"
         "      --until MS        the input ends then, in ms since 1970 (default: its newest "
         "event)\n"
@@ -398,7 +400,7 @@ const struct command COMMAND_REPLAY = {
         "near\n"
         "      --hits            instead of decisions: how often each rule won\n"
         "      --json            of these two one JSON object a line, for a program\n"
-        "  -c, --config FILE     configuration, for policy, identity and rules.files\n"
+        "  -c, --config FILE     configuration, for policy, identity, input and rules.files\n"
         "      --set KEY=VALUE   overrides a key: policy.preset=careful, "
         "policy.mailbox_scope=tenant,\n"
         "                        policy.tenants.NAME=PRESET\n\n"

@@ -70,7 +70,12 @@ static inline void tell(struct decoder *decoder,
 {
     const struct decode_sink sink = {told, tell_event, tell_fault};
     told->out = writer_init(told->memory, sizeof(told->memory));
-    const struct decode_source source = {.format = format, .now_ms = INT64_C(1795341600000)};
+    static const struct decode_names NAMES = {
+        .tenant_from = "customer",
+        .campaign_from = "jobId",
+        .fields = {[DECODE_PROVIDER] = "attempt.connection.remotemx", [DECODE_MX] = "a"}};
+    const struct decode_source source = {
+        .format = format, .now_ms = INT64_C(1795341600000), .names = &NAMES};
     decode(decoder, &source, record, &sink);
 }
 
