@@ -31,17 +31,19 @@
 #include "classify/text_rules_build.h"
 #include "classify/text_seen.h"
 
-/* 4,096 texts, 256 KB a thread. One in which more rules find their pattern is scanned each time. */
-enum { READ_COUNT = 4096, READ_RULES_MAX = 23 };
+/* 32,768 texts, 1 MB a thread, as far as it is used. One of which more rules may win is scanned each
+ * time. */
+enum { READ_SETS = 8192, READ_WAYS = 4, READ_RULES_MAX = 9 };
 
-/* A text that was read, and the ranks of the rules whose pattern is in it. A cache line. */
+/* A text that was read, and the ranks of the rules that may win it. */
 struct read_text {
-    XXH128_hash_t hash;
+    uint64_t hash; /* 96 of 128 bits */
+    uint32_t hash_more;
     uint16_t count;
     uint16_t ranks[READ_RULES_MAX];
 };
 
-_Static_assert(sizeof(struct read_text) == 64, "a cache line");
+_Static_assert(sizeof(struct read_text) == 32, "half a cache line");
 _Static_assert(TEXT_RULES_MAX <= UINT16_MAX, "a rank is 16 bits");
 
 struct text_scanner {
@@ -50,7 +52,8 @@ struct text_scanner {
     char text[TEXT_SEEN_MAX];       /* for those that are not seen as they stand */
     uint16_t ranks[TEXT_RULES_MAX]; /* of what was found last */
     size_t count;
-    struct read_text read[READ_COUNT]; /* each at the place that its hash says */
+    struct read_text read[READ_SETS]
+                         [READ_WAYS]; /* in the set that its hash says, the newest first */
 };
 
 /* --- conditions ---------------------------------------------------------------------------------
@@ -203,7 +206,7 @@ static int on_match(
 static void scan(struct text_scanner *scanner, struct span text)
 {
     scanner->count = 0;
-    for (size_t i = 0; i < PART_COUNT; i++) {
+    for (size_t i = 0; i < PART_COUNT && text.size > 0; i++) {
         struct scan scan = {.scanner = scanner, .part = &scanner->rules->parts[i]};
         if (scan.part->database != NULL) {
             const hs_error_t result = hs_scan(scan.part->database, text.data, (unsigned)text.size,
@@ -213,32 +216,83 @@ static void scan(struct text_scanner *scanner, struct span text)
     }
 }
 
-/* Ranks of the rules whose pattern is in a text, in any order. */
+static bool is_always_good(const struct text_rule *rule)
+{
+    const struct text_when *when = &rule->when;
+    return rule->provider < 0 && when->kinds == 0 && when->reply_count == 0 &&
+           when->enhanced_count == 0;
+}
+
+/* Whatever the event, nothing wins behind the first rule that has no conditions. */
+static void leave_those_that_may_win(struct text_scanner *scanner)
+{
+    const struct text_rule *rules = scanner->rules->rules;
+    uint16_t last = UINT16_MAX;
+    for (size_t i = 0; i < scanner->count; i++) {
+        const uint16_t rank = scanner->ranks[i];
+        last = rank < last && is_always_good(&rules[rank]) ? rank : last;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < scanner->count; i++) {
+        const uint16_t rank = scanner->ranks[i];
+        scanner->ranks[count] = rank;
+        count += rank <= last;
+    }
+    scanner->count = count;
+}
+
+/* --- the memory of texts ------------------------------------------------------------------------
+ */
+
+/* The text of this hash becomes the newest of its set; NULL: it is not remembered. */
+static const struct read_text *find_read(struct read_text set[READ_WAYS], XXH128_hash_t hash)
+{
+    for (size_t way = 0; way < READ_WAYS; way++) {
+        const struct read_text read = set[way];
+        if (read.hash == hash.low64 && read.hash_more == (uint32_t)hash.high64) {
+            memmove(&set[1], &set[0], way * sizeof(set[0]));
+            set[0] = read;
+            return &set[0];
+        }
+    }
+    return NULL;
+}
+
+/* In the place of the oldest. */
+static void remember(const struct text_scanner *scanner,
+                     XXH128_hash_t hash,
+                     struct read_text set[READ_WAYS])
+{
+    if (scanner->count <= READ_RULES_MAX) {
+        memmove(&set[1], &set[0], (READ_WAYS - 1) * sizeof(set[0]));
+        set[0] = (struct read_text){.hash = hash.low64,
+                                    .hash_more = (uint32_t)hash.high64,
+                                    .count = (uint16_t)scanner->count};
+        memcpy(set[0].ranks, scanner->ranks, scanner->count * sizeof(scanner->ranks[0]));
+    }
+}
+
+/* Ranks of rules, in any order. */
 struct found {
     const uint16_t *ranks;
     size_t count;
 };
 
-/* Good until the next call. */
-static struct found find_patterns(struct text_scanner *scanner,
-                                  const struct event *event,
-                                  const struct reply *reply)
+/* The rules that may win this event; good until the next call. */
+static struct found find_candidates(struct text_scanner *scanner,
+                                    const struct event *event,
+                                    const struct reply *reply)
 {
     const struct span text = text_seen(reply->text, event->recipient, scanner->text);
-    if (text.size == 0) {
-        return (struct found){0};
-    }
     const XXH128_hash_t hash = XXH3_128bits(text.data, text.size);
-    struct read_text *read = &scanner->read[hash.low64 % READ_COUNT];
-    if (XXH128_isEqual(read->hash, hash)) {
+    struct read_text *set = scanner->read[hash.low64 % READ_SETS];
+    const struct read_text *read = find_read(set, hash);
+    if (read != NULL) {
         return (struct found){read->ranks, read->count};
     }
     scan(scanner, text);
-    if (scanner->count <= READ_RULES_MAX) {
-        read->hash = hash;
-        read->count = (uint16_t)scanner->count;
-        memcpy(read->ranks, scanner->ranks, scanner->count * sizeof(scanner->ranks[0]));
-    }
+    leave_those_that_may_win(scanner);
+    remember(scanner, hash, set);
     return (struct found){scanner->ranks, scanner->count};
 }
 
@@ -247,7 +301,7 @@ const struct text_rule *text_rules_find(struct text_scanner *scanner,
                                         const struct reply *reply)
 {
     const struct text_rules *rules = scanner->rules;
-    const struct found found = find_patterns(scanner, event, reply);
+    const struct found found = find_candidates(scanner, event, reply);
     const struct text_rule *best = NULL;
     for (size_t i = 0; i < found.count; i++) {
         const struct text_rule *rule = &rules->rules[found.ranks[i]];
@@ -285,11 +339,11 @@ size_t text_rules_explain(struct text_scanner *scanner,
                           size_t max)
 {
     const struct text_rules *rules = scanner->rules;
-    const struct found found = find_patterns(scanner, event, reply);
     size_t count = 0;
     bool is_won = false;
-    for (size_t i = 0; i < found.count; i++) {
-        count = list(&rules->rules[found.ranks[i]], out, count, max);
+    scan(scanner, text_seen(reply->text, event->recipient, scanner->text));
+    for (size_t i = 0; i < scanner->count; i++) {
+        count = list(&rules->rules[scanner->ranks[i]], out, count, max);
     }
     for (size_t i = 0; i < count; i++) {
         out[i].verdict = text_rules_judge(rules, out[i].rule, event, reply);
