@@ -31,7 +31,7 @@
 #define DATE_SEEN      SPAN("1-1-2001")
 #define TIME_SEEN      SPAN("0:00")
 #define ID_SEEN        SPAN("x0x0")
-#define NUMBER_SEEN    SPAN("000000")
+#define NUMBER_SEEN    SPAN("00000")
 #define DIGITS_SEEN    SPAN("0")
 
 enum {
@@ -42,7 +42,7 @@ enum {
     ID_PARTS_MIN = 4,
     ID_DIGITS_MIN = 5, /* of one with three parts */
     PADDED_SIZE_MIN = 4,
-    NUMBER_DIGITS_MIN = 6,
+    NUMBER_DIGITS_MIN = 6,     /* one less with a unit or more digits behind it */
     NUMBER_DIGITS_MIN_URL = 8, /* a page; an error (`no=1000726`) */
     CODE_DIGITS_MAX = 6,       /* behind letters */
     HEAD_SIZE_MAX = 4,         /* of what stands before an id: cx5-20020a17090afd85 */
@@ -121,22 +121,33 @@ static uint64_t bytes_between(uint64_t word, unsigned char first, unsigned char 
     return is_least & ~is_more & ~word & IN_EACH(0x80);
 }
 
+/* Eight bytes from `i` on, or the fewer ones before `end`; behind them zeros. */
+static uint64_t word_at(struct span text, size_t i, size_t end)
+{
+    uint64_t word = 0;
+    if (end - i >= sizeof(word)) {
+        memcpy(&word, text.data + i, sizeof(word));
+        return le64toh(word);
+    }
+    if (end >= sizeof(word)) {
+        memcpy(&word, text.data + end - sizeof(word), sizeof(word));
+        return le64toh(word) >> 8 * (sizeof(word) - (end - i));
+    }
+    memcpy(&word, text.data + i, end - i);
+    return le64toh(word);
+}
+
 /* Where one of them stands, at or behind `i`; `end`: nowhere. */
 static size_t find_between(
     struct span text, size_t i, size_t end, unsigned char first, unsigned char last)
 {
-    for (; i + sizeof(uint64_t) <= end; i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, text.data + i, sizeof(word));
-        const uint64_t found = bytes_between(le64toh(word), first, last);
+    for (; i < end; i += sizeof(uint64_t)) {
+        const uint64_t found = bytes_between(word_at(text, i, end), first, last);
         if (found != 0) {
             return i + (size_t)__builtin_ctzll(found) / 8;
         }
     }
-    while (i < end && ((unsigned char)text.data[i] < first || (unsigned char)text.data[i] > last)) {
-        i++;
-    }
-    return i;
+    return end;
 }
 
 static size_t find_digit(struct span text, size_t i, size_t end)
@@ -444,14 +455,43 @@ static bool is_id(struct span text, const struct run *run)
            (is_padded(text, run) && !is_in_url(text, run->begin));
 }
 
+/* Of a run with one number, before or behind letters. */
+static size_t digits_begin(struct span text, const struct run *run)
+{
+    return is_digit(text.data[run->begin]) ? run->begin : run->end - run->digits;
+}
+
+/* 12345 bytes, 15000ms: measured, no code. */
+static bool is_measured(struct span text, size_t end)
+{
+    static const char *const UNITS[] = {"byte", "kb", "mb", "kib", "ms", "milli", "sec", "octets"};
+    const struct span rest = span_skip(text, end + (char_at(text, end) == ' '));
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        if (span_starts_nocase(rest, span_of(UNITS[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t number_digits_min(struct span text, const struct run *run)
+{
+    if (is_in_url(text, run->begin)) {
+        return NUMBER_DIGITS_MIN_URL;
+    }
+    const size_t end = digits_begin(text, run) + run->digits;
+    const bool goes_on = char_at(text, end) == '-' && is_digit(char_at(text, end + 1));
+    return goes_on || is_measured(text, end) ? NUMBER_DIGITS_MIN - 1 : NUMBER_DIGITS_MIN;
+}
+
 static bool is_long_number(struct span text, const struct run *run)
 {
     const size_t digits = run->digits;
     const bool is_number = !has_letters(run) || run->parts == 2;
     const bool is_code =
         has_letters(run) && is_letter(text.data[run->begin]) && digits <= CODE_DIGITS_MAX;
-    return is_number && digits >= NUMBER_DIGITS_MIN && !is_code &&
-           (digits >= NUMBER_DIGITS_MIN_URL || !is_in_url(text, run->begin));
+    return is_number && !is_code && digits >= NUMBER_DIGITS_MIN - 1 &&
+           digits >= number_digits_min(text, run);
 }
 
 static bool is_joint_of_id(char c)
@@ -496,11 +536,6 @@ static size_t id_begin(const struct seeing *s, size_t begin)
                    !is_joint_of_id(char_at(s->text, head.begin - 1))
                ? head.begin
                : begin;
-}
-
-static size_t digits_begin(struct span text, const struct run *run)
-{
-    return is_digit(text.data[run->begin]) ? run->begin : run->end - run->digits;
 }
 
 /* Letters that stand with it stay: size=10485760bytes. */

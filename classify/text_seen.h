@@ -14,7 +14,8 @@
  * | 0:00     | a time of day |
  * | x0x0     | an id of letters and digits: at least 8, that change places three times, or twice with 5
  * |          | digits, or are hexadecimal; base64 with padding; and what is joined to it |
- * | 000000   | at least 6 digits, in links 8, that no letters precede (6 may follow letters) |
+ * | 00000    | 6 digits and more, in links 8, behind letters 7; 5 with a unit (bytes, kB, ms) or `-09` |
+ * |          | behind them |
  * | 0        | 2 digits or more in the name of a host, before its last two labels |
  *
  * Everything else stays as it is: words, names of hosts and lists, links, codes of providers (S3140,

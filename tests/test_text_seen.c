@@ -50,7 +50,7 @@ static void another_address_is_seen_as_one_of_somebody_else(void **state)
         {"moved to bob@x.example.", "moved to y@y.y."},
         {"ana@full.example, bob@x.example", "x@x.x, y@y.y"},
         {"bob@x.example,ana@full.example", "y@y.y,x@x.x"},
-        {"RCPT TO:<bob1234567890@x.example> 1234567", "RCPT TO:<y@y.y> 000000"},
+        {"RCPT TO:<bob1234567890@x.example> 1234567", "RCPT TO:<y@y.y> 00000"},
         {"id 2E4d6D9b1B bob@x.example", "id x0x0 y@y.y"},
         {"rfc822;bob@x.example=no", "rfc822;y@y.y=no"},
     };
@@ -126,9 +126,12 @@ static void dates_times_and_long_numbers_are_seen_as_one(void **state)
     (void)state;
     assert_seen("2024-06-11T09:04:02.679Z on 11.06.2024 at 9:04, 23:59:59", "",
                 "1-1-2001 on 1-1-2001 at 0:00, 0:00");
-    assert_seen("size 40000000 over limit 10485760bytes", "", "size 000000 over limit 000000bytes");
-    assert_seen("RP:RCL 126 smtp3 1612345678.123-9", "", "RP:RCL 126 smtp3 000000");
-    assert_seen("id1612345678", "", "id000000");
+    assert_seen("size 4000000 over limit 10485760bytes", "", "size 00000 over limit 00000bytes");
+    assert_seen("RP:RCL 126 smtp3 1612345678.123-9", "", "RP:RCL 126 smtp3 00000");
+    assert_seen("id1612345678", "", "id00000");
+    assert_seen("id=20025-09 of (id-34054-07247)", "", "id=00000 of (id-00000)");
+    assert_seen("after 15000 milliseconds, 12345 bytes of 10240kB", "",
+                "after 00000 milliseconds, 00000 bytes of 00000kB");
 }
 
 static void numbers_in_names_of_hosts_are_seen_as_one(void **state)
@@ -165,7 +168,7 @@ static void what_a_server_calls_an_error_stays(void **state)
         "dnsbl-2.uceprotect.net, b.barracudacentral.org, 163.com",
         "RFC 5322 rfc2822 utf8 7bit 8BITMIME x25519 sha256",
         "Winsock error code: 10060, line 998",
-        "limit of 10240 kB, 5 MB, 450 messages/3600s",
+        "limit of 1024 kB, 5 MB, 450 messages/3600s",
         "(state 18) 4.7.0 [7.7] 20805",
         "Office365 Windows2008",
         "HELO abcd:ef 12:3",
