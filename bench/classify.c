@@ -3,8 +3,12 @@
  * Everything happens on one core and in turn, round after round, with the same replies: what the
  * intake does for a failed event (reply_parse(), classify()), its parts alone, and PCRE2's JIT in
  * the place of the engine. PCRE2 is given texts that were taken apart before, so nothing but its
- * own work is counted for it, and its answers are held against ours. Each round begins with a
- * classifier that remembers no texts (text_rules.c).
+ * own work is counted for it, and its answers are held against ours.
+ *
+ * A classifier remembers texts (text_rules.c), so all is timed twice: by one that remembers nothing,
+ * and by one that has met many other replies before. No two replies say the same, of all of them: what
+ * is remembered is what patterns see of them (text_seen.h). That this changes no answer is seen, too: by
+ * a scan of the text of which nothing but the recipient's address is hidden.
  *
  * The rules are those in force, and the same with more made of them (more_rules.h).
  *
@@ -12,11 +16,13 @@
  */
 #include "bench/classify.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "base/log.h"
 #include "bench/allocations.h"
@@ -34,6 +40,7 @@
 
 enum {
     REPLIES_DEFAULT = 12000,
+    BEFORE_DEFAULT = 200000,
     ROUNDS_DEFAULT = 7,
     TEXT_MEMORY = 2 * TEXT_SEEN_MAX,
     KEYS = 4096,
@@ -64,8 +71,8 @@ struct parsed {
 
 static enum err parse_all(const struct failures *failures, struct parsed *out)
 {
-    out->events = calloc(failures->count, sizeof(out->events[0]));
-    out->seen = calloc(failures->count, sizeof(out->seen[0]));
+    out->events = calloc(failures->count + 1, sizeof(out->events[0]));
+    out->seen = calloc(failures->count + 1, sizeof(out->seen[0]));
     out->memory = malloc(failures->bytes + TEXT_MEMORY);
     out->seen_memory = malloc(failures->bytes + failures->count + TEXT_MEMORY);
     if (out->events == NULL || out->seen == NULL || out->memory == NULL ||
@@ -93,11 +100,57 @@ static void free_parsed(struct parsed *parsed)
     free(parsed->seen_memory);
 }
 
+/* Some of them, in their order; not to be freed. */
+static struct failures part_of(const struct failures *all, size_t begin, size_t count)
+{
+    struct failures part = *all;
+    part.items = all->items + begin;
+    part.count = count;
+    part.bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        part.bytes += part.items[i].said.size;
+    }
+    return part;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t *one = a;
+    const uint64_t *other = b;
+    return (*one > *other) - (*one < *other);
+}
+
+/* How many different ones patterns see of them. */
+static enum err count_texts(const struct failures *failures, size_t *out)
+{
+    uint64_t *hashes = calloc(failures->count + 1, sizeof(hashes[0]));
+    if (hashes == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < failures->count; i++) {
+        char memory[TEXT_MEMORY];
+        char seen_memory[TEXT_SEEN_MAX];
+        const struct event event = event_of(&failures->items[i], memory);
+        const struct reply reply = classify_reply(&event.reply);
+        const struct span seen = text_seen(reply.text, event.recipient, seen_memory);
+        hashes[i] = XXH3_64bits(seen.data, seen.size);
+    }
+    qsort(hashes, failures->count, sizeof(hashes[0]), compare);
+    size_t count = 0;
+    for (size_t i = 0; i < failures->count; i++) {
+        count += i == 0 || hashes[i] != hashes[i - 1];
+    }
+    free(hashes);
+    *out = count;
+    return OK;
+}
+
 /* --- one set of rules ---------------------------------------------------------------------------
  */
 
 struct subject {
     const struct failures *failures;
+    const struct failures *before;
     const struct parsed *parsed;
     struct ruleset ruleset; /* of the given one, with more text rules */
     struct classifier *classifier;
@@ -129,6 +182,18 @@ static double time_reply(const struct subject *subject, uint64_t *answers)
         *answers += event_of(&failures->items[i], memory).reply.text.size;
     }
     return (double)(now_ns() - start) / (double)failures->count;
+}
+
+static double time_seen(const struct subject *subject, uint64_t *answers)
+{
+    char memory[TEXT_SEEN_MAX];
+    const size_t count = subject->failures->count;
+    const int64_t start = now_ns();
+    for (size_t i = 0; i < count; i++) {
+        const struct event *event = &subject->parsed->events[i];
+        *answers += text_seen(event->reply.text, event->recipient, memory).size;
+    }
+    return (double)(now_ns() - start) / (double)count;
 }
 
 static double time_words(const struct subject *subject, uint64_t *answers)
@@ -189,16 +254,27 @@ static double time_alternation(const struct subject *subject, uint64_t *answers)
     return (double)(now_ns() - start) / (double)count;
 }
 
+/* In the order in which they are timed. */
+enum memory { MEMORY_NONE, MEMORY_FORGETS, MEMORY_MEETS_OTHERS };
+
 static const struct {
+    enum timed timed;
     double (*time)(const struct subject *subject, uint64_t *answers);
+    enum memory before;
     bool is_pcre;
 } TIMED[TIMED_COUNT] = {
-    [TIMED_WHOLE] = {time_whole, false},          [TIMED_REPLY] = {time_reply, false},
-    [TIMED_WORDS] = {time_words, false},          [TIMED_SCAN] = {time_scan, false},
-    [TIMED_ONE_BY_ONE] = {time_one_by_one, true}, [TIMED_ALTERNATION] = {time_alternation, true},
+    {TIMED_WHOLE_FIRST, time_whole, MEMORY_FORGETS, false},
+    {TIMED_WORDS_FIRST, time_words, MEMORY_NONE, false},
+    {TIMED_WHOLE, time_whole, MEMORY_MEETS_OTHERS, false},
+    {TIMED_WORDS, time_words, MEMORY_NONE, false},
+    {TIMED_REPLY, time_reply, MEMORY_NONE, false},
+    {TIMED_SEEN, time_seen, MEMORY_NONE, false},
+    {TIMED_SCAN, time_scan, MEMORY_NONE, false},
+    {TIMED_ONE_BY_ONE, time_one_by_one, MEMORY_NONE, true},
+    {TIMED_ALTERNATION, time_alternation, MEMORY_NONE, true},
 };
 
-/* Of both, so that a round meets each text for the first time. */
+/* Of classifier and scanner: each has a memory of its own. */
 static bool forget_texts(struct subject *subject)
 {
     classifier_destroy(&subject->classifier);
@@ -207,27 +283,126 @@ static bool forget_texts(struct subject *subject)
            text_scanner_create(subject->ruleset.text_rules, &subject->scanner) == OK;
 }
 
+static void meet_others(const struct subject *subject, uint64_t *answers)
+{
+    char memory[TEXT_MEMORY];
+    for (size_t i = 0; i < subject->before->count; i++) {
+        const struct event event = event_of(&subject->before->items[i], memory);
+        const struct reply reply = classify_reply(&event.reply);
+        *answers += classify(subject->classifier, &event).category;
+        *answers += text_rules_find(subject->scanner, &event, &reply) != NULL;
+    }
+}
+
+static enum err time_round(struct subject *subject,
+                           int round,
+                           uint64_t *answers,
+                           struct classify_set *set)
+{
+    for (int i = 0; i < TIMED_COUNT; i++) {
+        const enum timed timed = TIMED[i].timed;
+        if (TIMED[i].is_pcre && subject->pcre == NULL) {
+            continue;
+        }
+        if (TIMED[i].before != MEMORY_NONE && !forget_texts(subject)) {
+            return ERR_NO_MEMORY;
+        }
+        if (TIMED[i].before == MEMORY_MEETS_OTHERS) {
+            meet_others(subject, answers);
+        }
+        const size_t allocations = allocations_of_thread();
+        const uint64_t scans = text_scanner_scans(subject->scanner);
+        set->ns[timed][round] = TIMED[i].time(subject, answers);
+        if (TIMED[i].time == time_whole) {
+            set->allocations += allocations_of_thread() - allocations;
+        } else if (TIMED[i].time == time_words) {
+            *(timed == TIMED_WORDS ? &set->scanned : &set->scanned_first) =
+                (size_t)(text_scanner_scans(subject->scanner) - scans);
+        }
+    }
+    return OK;
+}
+
 static enum err time_all(struct subject *subject, int rounds, struct classify_set *set)
 {
     uint64_t answers = 0;
+    enum err err = OK;
     (void)time_whole(subject, &answers); /* warm */
-    for (int round = 0; round < rounds; round++) {
-        if (!forget_texts(subject)) {
-            return ERR_NO_MEMORY;
-        }
-        for (int timed = 0; timed < TIMED_COUNT; timed++) {
-            if (TIMED[timed].is_pcre && subject->pcre == NULL) {
-                continue;
-            }
-            const size_t before = allocations_of_thread();
-            set->ns[timed][round] = TIMED[timed].time(subject, &answers);
-            if (timed == TIMED_WHOLE) {
-                set->allocations += allocations_of_thread() - before;
-            }
-        }
+    for (int round = 0; err == OK && round < rounds; round++) {
+        err = time_round(subject, round, &answers, set);
     }
     CHECK(answers > 0);
-    return OK;
+    return err;
+}
+
+/* --- answers ------------------------------------------------------------------------------------
+ */
+
+/* Plainly: white space is joined, nothing is hidden but the recipient. */
+static struct span see_unhidden(struct span text, struct span recipient, char *memory)
+{
+    struct writer out = writer_init(memory, TEXT_MEMORY);
+    for (size_t i = 0; i < text.size;) {
+        const char last = out.size == 0 ? ' ' : out.data[out.size - 1];
+        const bool is_alone = strchr("-_+.", last) == NULL && isalnum((unsigned char)last) == 0;
+        if (is_alone && span_starts_nocase(span_skip(text, i), recipient)) {
+            put_bytes(&out, SPAN("x@x.x"));
+            i += recipient.size;
+        } else {
+            put_u8(&out, (uint8_t)(isspace((unsigned char)text.data[i]) != 0 ? ' ' : text.data[i]));
+            i++;
+        }
+    }
+    return writer_span(&out);
+}
+
+struct unhidden {
+    const struct text_rules *rules;
+    const struct event *event;
+    const struct text_rule *winner;
+};
+
+static int on_unhidden(
+    unsigned number, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+    struct unhidden *unhidden = context;
+    const struct text_rule *rule = unhidden->rules->parts[PART_OWN].rules[number];
+    (void)from;
+    (void)to;
+    (void)flags;
+    if ((unhidden->winner == NULL || rule < unhidden->winner) &&
+        text_rules_judge(unhidden->rules, rule, unhidden->event, &unhidden->event->reply) ==
+            TEXT_WON) {
+        unhidden->winner = rule;
+    }
+    return 0;
+}
+
+/* How many of these have the same rule where only the recipient is hidden. The others are told. */
+static size_t count_same_unhidden(const struct subject *subject,
+                                  const struct failure *failures,
+                                  size_t count)
+{
+    const struct text_rules *rules = subject->ruleset.text_rules;
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        char memory[TEXT_MEMORY];
+        char unhidden_memory[TEXT_MEMORY];
+        struct event event = event_of(&failures[i], memory);
+        event.reply = classify_reply(&event.reply);
+        struct unhidden unhidden = {.rules = rules, .event = &event};
+        const struct span text = see_unhidden(event.reply.text, event.recipient, unhidden_memory);
+        CHECK(hs_scan(rules->parts[PART_OWN].database, text.data, (unsigned)text.size, 0,
+                      subject->scratch, on_unhidden, &unhidden) == HS_SUCCESS);
+        const struct text_rule *rule = text_rules_find(subject->scanner, &event, &event.reply);
+        same += rule == unhidden.winner;
+        if (rule != unhidden.winner) {
+            fprintf(stderr, "suppressd-bench: %s instead of %s, with ids hidden: %.*s\n",
+                    rule == NULL ? "no rule" : rule->id,
+                    unhidden.winner == NULL ? "none" : unhidden.winner->id, SPAN_ARGS(text));
+        }
+    }
+    return same;
 }
 
 static void count_answers(const struct subject *subject, struct classify_set *set)
@@ -246,6 +421,10 @@ static void count_answers(const struct subject *subject, struct classify_set *se
         }
     }
     set->found = (double)found / (double)subject->failures->count;
+    set->same_unhidden =
+        count_same_unhidden(subject, subject->failures->items, subject->failures->count);
+    set->same_unhidden_templates = count_same_unhidden(subject, subject->failures->templates,
+                                                       subject->failures->template_count);
     if (subject->pcre != NULL) {
         set->alternations = pcre_alternation_count(subject->pcre);
         set->given_up = pcre_given_up(subject->pcre);
@@ -466,6 +645,7 @@ static void free_paths(struct paths *paths)
 struct wanted {
     int64_t rounds;
     int64_t replies;
+    int64_t before;
     int64_t seed;
     bool is_json;
     struct bench_list rule_paths;
@@ -529,7 +709,7 @@ static enum err describe(const struct ruleset *ruleset,
     pcre_version(figures->pcre_version);
     figures->has_pcre = figures->pcre_version[0] != '\0';
     classifier_destroy(&classifier);
-    return OK;
+    return count_texts(failures, &figures->texts);
 }
 
 /* The processor's set: the engine takes the best of its variants that it knows; databases are for any. */
@@ -551,9 +731,11 @@ static void describe_engine(const struct text_rules *rules, struct classify_figu
 
 static enum err measure(const struct wanted *wanted,
                         const struct ruleset *ruleset,
-                        const struct failures *failures,
+                        const struct failures *all,
                         struct classify_figures *figures)
 {
+    const struct failures before = part_of(all, 0, (size_t)wanted->before);
+    const struct failures failures = part_of(all, before.count, all->count - before.count);
     struct parsed parsed = {0};
     size_t sizes[CLASSIFY_SETS_MAX];
     size_t size_count;
@@ -566,12 +748,14 @@ static enum err measure(const struct wanted *wanted,
         !measure_codes(ruleset, figures)) {
         return ERR_BAD_CONFIG;
     }
-    enum err err = describe(ruleset, failures, figures);
-    err = err == OK ? parse_all(failures, &parsed) : err;
+    enum err err = describe(ruleset, &failures, figures);
+    err = err == OK ? count_texts(all, &figures->texts_before) : err;
+    err = err == OK ? parse_all(&failures, &parsed) : err;
     for (size_t i = 0; err == OK && i < size_count; i++) {
         struct more_rules more;
-        struct subject subject = {.failures = failures, .parsed = &parsed, .ruleset = *ruleset};
-        err = more_rules_create(ruleset->text_rules, sizes[i], failures, figures->seed, &more);
+        struct subject subject = {
+            .failures = &failures, .before = &before, .parsed = &parsed, .ruleset = *ruleset};
+        err = more_rules_create(ruleset->text_rules, sizes[i], &failures, figures->seed, &more);
         if (err == OK) {
             subject.ruleset.text_rules = more.rules;
             describe_engine(more.rules, figures);
@@ -592,13 +776,14 @@ static int run_wanted(const struct wanted *wanted)
     struct failures failures = {0};
     figures.rounds = (int)wanted->rounds;
     figures.seed = (uint64_t)wanted->seed;
+    figures.before = (size_t)wanted->before;
     enum err err = collect_paths(&wanted->rule_paths, &paths) ? OK : ERR_IO;
     if (err == OK) {
         err = ruleset_create(paths.items, paths.count, &ruleset);
     }
     if (err == OK) {
         err = failures_create(wanted->reply_paths.items, wanted->reply_paths.count,
-                              (size_t)wanted->replies, figures.seed, &failures);
+                              (size_t)(wanted->before + wanted->replies), figures.seed, &failures);
     }
     if (err == OK) {
         err = measure(wanted, ruleset, &failures, &figures);
@@ -618,12 +803,14 @@ static int run_wanted(const struct wanted *wanted)
 
 static int run(const struct bench_command *command, int argc, char **argv)
 {
-    static struct wanted wanted = {.rounds = ROUNDS_DEFAULT, .replies = REPLIES_DEFAULT, .seed = 1};
+    static struct wanted wanted = {
+        .rounds = ROUNDS_DEFAULT, .replies = REPLIES_DEFAULT, .before = BEFORE_DEFAULT, .seed = 1};
     const struct bench_option options[] = {
         {"rules", "a file of rules, or a directory of them, before those built in; more than once",
          .list = &wanted.rule_paths},
         {"patterns", "make it so many; more than once (default: 600, 1200)", .list = &wanted.sizes},
         {"replies", "how many distinct ones", .number = &wanted.replies, .least = 1},
+        {"before", "how many others are met before", .number = &wanted.before, .least = 0},
         {"replies-file", "what they are made of (tests/data/replies/README.md); more than once",
          .list = &wanted.reply_paths},
         {"rounds", "how often each is timed", .number = &wanted.rounds, .least = 1},
@@ -635,8 +822,9 @@ static int run(const struct bench_command *command, int argc, char **argv)
                        &exit_code)) {
         return exit_code;
     }
-    if (wanted.rounds > CLASSIFY_ROUNDS_MAX || wanted.replies > 1000000) {
-        fprintf(stderr, "suppressd-bench: at most %d rounds and 1000000 replies\n",
+    if (wanted.rounds > CLASSIFY_ROUNDS_MAX || wanted.replies > 1000000 ||
+        wanted.before > 1000000) {
+        fprintf(stderr, "suppressd-bench: at most %d rounds and 1000000 replies, and before them\n",
                 CLASSIFY_ROUNDS_MAX);
         return BENCH_USAGE;
     }
@@ -651,6 +839,7 @@ const struct bench_command BENCH_CLASSIFY = {
         "(the reply taken apart, rules of words, table of codes); PCRE2's JIT with the same\n"
         "patterns one by one, the first rule that holds wins, and in one alternation; and the\n"
         "table of codes against an array. The rules are those in force and the same with more\n"
-        "made of them, the replies many distinct ones made of real replies. Medians of rounds.\n",
+        "made of them, the replies many distinct ones made of real replies: met by a classifier\n"
+        "that remembers nothing, and by one that met others before. Medians of rounds.\n",
     .run = run,
 };

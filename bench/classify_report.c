@@ -13,12 +13,16 @@
 static const double GOAL_LOOKUP_NS = 3;
 static const double GOAL_WHOLE_NS = 800;
 static const double GOAL_RATIO = 15;
+static const double GOAL_SAME_UNHIDDEN = 0.999; /* words in addresses are no server's */
 enum { GOAL_PATTERNS = 600 };
 
 static const char *const TIMED_NAMES[TIMED_COUNT] = {
     [TIMED_WHOLE] = "whole_ns",
     [TIMED_REPLY] = "reply_ns",
+    [TIMED_SEEN] = "seen_ns",
     [TIMED_WORDS] = "words_ns",
+    [TIMED_WHOLE_FIRST] = "whole_first_ns",
+    [TIMED_WORDS_FIRST] = "words_first_ns",
     [TIMED_SCAN] = "scan_ns",
     [TIMED_ONE_BY_ONE] = "pcre2_one_by_one_ns",
     [TIMED_ALTERNATION] = "pcre2_alternation_ns",
@@ -26,8 +30,11 @@ static const char *const TIMED_NAMES[TIMED_COUNT] = {
 static const char *const TIMED_WORDS_OF[TIMED_COUNT] = {
     [TIMED_WHOLE] = "an event, everything",
     [TIMED_REPLY] = "  of it the reply taken apart",
-    [TIMED_WORDS] = "  of it rules of words",
-    [TIMED_SCAN] = "  the engine, if it scans each text",
+    [TIMED_SEEN] = "  of it what patterns see",
+    [TIMED_WORDS] = "  of it rules of words, that included",
+    [TIMED_WHOLE_FIRST] = "an event, no text met before",
+    [TIMED_WORDS_FIRST] = "  of it rules of words",
+    [TIMED_SCAN] = "the engine, if it scans each text",
     [TIMED_ONE_BY_ONE] = "PCRE2-JIT one by one, words only",
     [TIMED_ALTERNATION] = "PCRE2-JIT alternation, words only",
 };
@@ -44,12 +51,15 @@ static struct spread spread_copy(const double *values, int rounds)
     return spread_of(copy, (size_t)rounds);
 }
 
-/* PCRE2's time by ours for everything, round by round. */
-static struct spread ratio_of(const struct classify_set *set, enum timed pcre, int rounds)
+/* PCRE2's time by ours, round by round. */
+static struct spread ratio_of(const struct classify_set *set,
+                              enum timed pcre,
+                              enum timed ours,
+                              int rounds)
 {
     double ratios[CLASSIFY_ROUNDS_MAX];
     for (int i = 0; i < rounds; i++) {
-        ratios[i] = set->ns[pcre][i] / set->ns[TIMED_WHOLE][i];
+        ratios[i] = set->ns[pcre][i] / set->ns[ours][i];
     }
     return spread_of(ratios, (size_t)rounds);
 }
@@ -71,7 +81,7 @@ struct goal {
     bool applies;
 };
 
-enum { GOAL_COUNT = 5 };
+enum { GOAL_COUNT = 6 };
 
 static bool is_met(const struct goal *goal)
 {
@@ -106,6 +116,19 @@ static size_t least_agreed(const struct classify_figures *figures)
     return least;
 }
 
+/* The least over the sets, of replies and templates. */
+static double least_same_unhidden(const struct classify_figures *figures)
+{
+    double least = 1;
+    for (size_t i = 0; i < figures->set_count; i++) {
+        const struct classify_set *set = &figures->sets[i];
+        const double same = share(set->same_unhidden + set->same_unhidden_templates,
+                                  figures->replies + figures->templates);
+        least = same < least ? same : least;
+    }
+    return least;
+}
+
 static void goals_of(const struct classify_figures *figures, struct goal goals[GOAL_COUNT])
 {
     const struct classify_set *set = set_of_goals(figures);
@@ -113,7 +136,8 @@ static void goals_of(const struct classify_figures *figures, struct goal goals[G
     const double lookup = spread_copy(figures->lookup_ns, rounds).median;
     const double whole = set == NULL ? 0 : spread_copy(set->ns[TIMED_WHOLE], rounds).median;
     const bool has_ratio = set != NULL && figures->has_pcre;
-    const double ratio = has_ratio ? ratio_of(set, TIMED_ONE_BY_ONE, rounds).median : 0;
+    const double ratio =
+        has_ratio ? ratio_of(set, TIMED_ONE_BY_ONE, TIMED_WHOLE, rounds).median : 0;
     const double agreed = share(least_agreed(figures), figures->replies);
     const struct goal all[GOAL_COUNT] = {
         {"lookup_ns", "ns a look-up of the table of codes", lookup, GOAL_LOOKUP_NS, true, true},
@@ -122,6 +146,8 @@ static void goals_of(const struct classify_figures *figures, struct goal goals[G
         {"allocations", "allocations in all events", (double)allocations_of(figures), 0, true,
          allocations_are_counted()},
         {"agreement", "share of answers as PCRE2's", agreed, 1, false, figures->has_pcre},
+        {"same_unhidden", "share of answers as if ids were not hidden",
+         least_same_unhidden(figures), GOAL_SAME_UNHIDDEN, false, true},
     };
     memcpy(goals, all, sizeof(all));
 }
@@ -163,9 +189,19 @@ static void print_set(const struct classify_figures *figures, const struct class
             print_row(TIMED_WORDS_OF[timed], set->ns[timed], figures->rounds);
         }
     }
+    printf("  texts scanned: %.2f %%; of those met first %.2f %%; same rule as if ids were not "
+           "hidden: %.3f %% of the replies, %.3f %% of those they were made of\n",
+           100 * share(set->scanned, figures->replies),
+           100 * share(set->scanned_first, figures->replies),
+           100 * share(set->same_unhidden, figures->replies),
+           100 * share(set->same_unhidden_templates, figures->templates));
     if (figures->has_pcre) {
-        print_ratio("one by one / everything", ratio_of(set, TIMED_ONE_BY_ONE, figures->rounds));
-        print_ratio("alternation / everything", ratio_of(set, TIMED_ALTERNATION, figures->rounds));
+        print_ratio("one by one / everything",
+                    ratio_of(set, TIMED_ONE_BY_ONE, TIMED_WHOLE, figures->rounds));
+        print_ratio("one by one / everything, none met",
+                    ratio_of(set, TIMED_ONE_BY_ONE, TIMED_WHOLE_FIRST, figures->rounds));
+        print_ratio("alternation / everything",
+                    ratio_of(set, TIMED_ALTERNATION, TIMED_WHOLE, figures->rounds));
         printf("  same rule: one by one %.2f %%, alternation %.2f %% (leftmost match, conditions "
                "not asked; in %zu parts, the library takes no longer ones); given up: %zu\n",
                100 * share(set->agreed, figures->replies),
@@ -192,14 +228,17 @@ static void print_goals(const struct goal goals[GOAL_COUNT])
 static void report_text(const struct classify_figures *figures)
 {
     struct goal goals[GOAL_COUNT];
-    printf("%zu distinct replies, %.0f bytes in the mean, made of %zu of tests/data/replies, seed "
-           "%" PRIu64 "\n(addresses, hosts, ids and long numbers drawn anew, reply codes with the "
-           "shares of `suppressd-bench pipeline`);\n%.1f %% mean what the reply means that they "
-           "were made of\n%zu files of rules; one core, %d rounds, ns an event, medians\n"
-           "Vectorscan: %s\n",
-           figures->replies, figures->reply_size, figures->templates, figures->seed,
-           100 * share(figures->same_meaning, figures->replies), figures->rule_files,
-           figures->rounds, figures->engine);
+    printf(
+        "%zu distinct replies, %.0f bytes in the mean, made of %zu of tests/data/replies, seed "
+        "%" PRIu64 "\n(addresses, hosts, ids and long numbers drawn anew, reply codes with the "
+        "shares of `suppressd-bench pipeline`);\n"
+        "%.1f %% mean what the reply means that they were made of\n"
+        "%zu others are met before; patterns see %zu different texts of the replies, %zu of all\n"
+        "%zu files of rules; one core, %d rounds, ns an event, medians\n"
+        "Vectorscan: %s\n",
+        figures->replies, figures->reply_size, figures->templates, figures->seed,
+        100 * share(figures->same_meaning, figures->replies), figures->before, figures->texts,
+        figures->texts_before, figures->rule_files, figures->rounds, figures->engine);
     if (figures->has_pcre) {
         printf("PCRE2: %s\n", figures->pcre_version);
     } else {
@@ -225,9 +264,13 @@ static void json_spread(const char *name, struct spread s)
 static void json_set(const struct classify_figures *figures, const struct classify_set *set)
 {
     printf("{\"patterns\":%zu,\"made\":%zu,\"pattern_bytes\":%.1f,\"made_bytes\":%.1f,"
-           "\"database_bytes\":%zu,\"compile_ms\":%.1f,\"found_per_reply\":%.3f",
+           "\"database_bytes\":%zu,\"compile_ms\":%.1f,\"found_per_reply\":%.3f,"
+           "\"scanned\":%.6f,\"scanned_first\":%.6f,\"same_unhidden\":%.6f,"
+           "\"same_unhidden_templates\":%.6f",
            set->patterns, set->made, set->pattern_size, set->made_size, set->database_bytes,
-           set->compile_ms, set->found);
+           set->compile_ms, set->found, share(set->scanned, figures->replies),
+           share(set->scanned_first, figures->replies), share(set->same_unhidden, figures->replies),
+           share(set->same_unhidden_templates, figures->templates));
     for (int timed = 0; timed < TIMED_COUNT; timed++) {
         if (figures->has_pcre || !is_pcre((enum timed)timed)) {
             printf(",");
@@ -236,9 +279,14 @@ static void json_set(const struct classify_figures *figures, const struct classi
     }
     if (figures->has_pcre) {
         printf(",");
-        json_spread("ratio_one_by_one", ratio_of(set, TIMED_ONE_BY_ONE, figures->rounds));
+        json_spread("ratio_one_by_one",
+                    ratio_of(set, TIMED_ONE_BY_ONE, TIMED_WHOLE, figures->rounds));
         printf(",");
-        json_spread("ratio_alternation", ratio_of(set, TIMED_ALTERNATION, figures->rounds));
+        json_spread("ratio_one_by_one_first",
+                    ratio_of(set, TIMED_ONE_BY_ONE, TIMED_WHOLE_FIRST, figures->rounds));
+        printf(",");
+        json_spread("ratio_alternation",
+                    ratio_of(set, TIMED_ALTERNATION, TIMED_WHOLE, figures->rounds));
         printf(",\"agreement_one_by_one\":%.6f,\"agreement_alternation\":%.6f,\"alternations\":%zu,"
                "\"given_up\":%zu",
                share(set->agreed, figures->replies),
@@ -267,12 +315,13 @@ static void report_json(const struct classify_figures *figures)
 {
     struct goal goals[GOAL_COUNT];
     printf("{\"version\":\"%s\",\"engine\":\"%s\",\"pcre2\":\"%s\",\"rounds\":%d,\"seed\":%" PRIu64
-           ",\"replies\":%zu,\"templates\":%zu,\"reply_bytes\":%.1f,\"same_meaning\":%.4f,"
+           ",\"replies\":%zu,\"before\":%zu,\"texts\":%zu,\"texts_before\":%zu,\"templates\":%zu,"
+           "\"reply_bytes\":%.1f,\"same_meaning\":%.4f,"
            "\"rule_files\":%zu,\"codes\":{\"rows\":%zu,\"keys\":%zu,",
            SUPPRESSD_VERSION, figures->engine, figures->pcre_version, figures->rounds,
-           figures->seed, figures->replies, figures->templates, figures->reply_size,
-           share(figures->same_meaning, figures->replies), figures->rule_files, figures->codes,
-           figures->code_keys);
+           figures->seed, figures->replies, figures->before, figures->texts, figures->texts_before,
+           figures->templates, figures->reply_size, share(figures->same_meaning, figures->replies),
+           figures->rule_files, figures->codes, figures->code_keys);
     json_spread("lookup_ns", spread_copy(figures->lookup_ns, figures->rounds));
     printf(",");
     json_spread("asked_ns", spread_copy(figures->asked_ns, figures->rounds));

@@ -7,7 +7,7 @@
  *
  * Limits:  TEXT_RULES_MAX rules; of a text what text_seen() makes of it.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
- * Memory:  text_rules_find() allocates nothing.
+ * Memory:  1 MB a scanner, as far as it is used. text_rules_find() allocates nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -94,6 +94,8 @@ MUST_USE enum err text_rules_store(const struct text_rules *rules, char **out, s
 /* What one thread needs to read texts. The rules must live as long as it does. */
 MUST_USE enum err text_scanner_create(const struct text_rules *rules, struct text_scanner **out);
 void text_scanner_destroy(struct text_scanner **scanner);
+/* How many texts it has read; those that it remembered are none of them. */
+uint64_t text_scanner_scans(const struct text_scanner *scanner);
 
 /* The rule that wins for this event's text, NULL: none knows its words. `reply`: the event's, with
  * all codes that are known of it. */

@@ -374,7 +374,7 @@ static void the_recipients_own_address_is_no_words_of_the_servers(void **state)
     struct world world = world_of("rules:\n" RULE("full", "full", "550 full"));
     char memory[4096];
     struct event event = event_of("550 <full@m.example>: unknown", memory);
-    assert_string_equal(rule_of(&world, &event), "full");
+    assert_string_equal(rule_of(&world, &event), "");
     event.recipient = SPAN("full@m.example");
     assert_string_equal(rule_of(&world, &event), "");
     event = event_of("550 <full@m.example>: mailbox full", memory);
@@ -442,6 +442,48 @@ static void what_was_read_before_means_the_same_as_what_is_new(void **state)
             assert_string_equal(rule_of(&world, &event), classify(fresh, &event).rule);
         }
         classifier_destroy(&fresh);
+    }
+    end_world(&world);
+}
+
+/* In letters: a long number would not be seen. */
+static size_t text_of_number(unsigned number, char text[32])
+{
+    size_t size = (size_t)snprintf(text, 32, "%s ", number % 3 == 0 ? "disk" : "tape");
+    for (; number > 0; number /= 8) {
+        text[size++] = "abcdefgh"[number % 8];
+    }
+    return size;
+}
+
+static void more_texts_than_are_remembered_mean_what_they_say(void **state)
+{
+    (void)state;
+    struct world world = world_of("rules:\n" RULE("a", "disk", "550 disk"));
+    struct event event = event_init();
+    event.kind = KIND_BOUNCED;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 100000; i++) {
+            char text[32];
+            const unsigned number = round == 0 ? i : i / 2; /* each twice */
+            event.reply.text = (struct span){text, text_of_number(number, text)};
+            assert_string_equal(rule_of(&world, &event), number % 3 == 0 ? "a" : "");
+        }
+    }
+    end_world(&world);
+}
+
+static void a_rule_without_conditions_hides_only_those_behind_it(void **state)
+{
+    (void)state;
+    struct world world =
+        world_of("rules:\n"
+                 "- {id: a, pattern: disk, when: {reply: 552}, category: moved, examples: [552 "
+                 "disk]}\n" RULE("b", "disk", "550 disk") RULE("c", "tape|disk", "550 tape"));
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(winner(&world, "552 disk tape"), "a");
+        assert_string_equal(winner(&world, "550 disk tape"), "b");
+        assert_string_equal(winner(&world, "550 tape"), "c");
     }
     end_world(&world);
 }
@@ -569,6 +611,21 @@ static void an_example_that_the_rule_does_not_know_is_refused(void **state)
                    "a does not win this example: its enhanced code is none of `when.enhanced`");
     assert_refused("- {id: a, pattern: x, category: moved, examples: [450 5.1.1]}",
                    "a does not win this example: its pattern is not found in it");
+}
+
+/* text_seen.h */
+static void a_rule_about_what_no_pattern_sees_is_refused(void **state)
+{
+    (void)state;
+    const char *const rules[] = {
+        RULE("a", "203\\.0\\.113", "550 from 203.0.113.9"),
+        RULE("a", "2e4d6d9b1b", "550 no (2E4d6D9b1B)"),
+        RULE("a", "error 1000726", "550 error 1000726"),
+        RULE("a", "bob@m", "550 moved to bob@m.example"),
+    };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        assert_refused(rules[i], "a does not win this example: its pattern is not found in it");
+    }
 }
 
 static void a_rule_without_what_it_needs_is_refused(void **state)
@@ -720,12 +777,15 @@ int main(void)
         cmocka_unit_test(the_recipients_own_address_is_no_words_of_the_servers),
         cmocka_unit_test(a_text_that_was_read_before_is_judged_by_each_events_own_conditions),
         cmocka_unit_test(what_was_read_before_means_the_same_as_what_is_new),
+        cmocka_unit_test(more_texts_than_are_remembered_mean_what_they_say),
+        cmocka_unit_test(a_rule_without_conditions_hides_only_those_behind_it),
         cmocka_unit_test(a_text_with_the_patterns_of_many_rules_is_judged_by_all_of_them),
         cmocka_unit_test(deliveries_are_not_scanned),
         cmocka_unit_test(classifying_takes_no_memory),
         cmocka_unit_test(an_example_that_another_rule_wins_is_refused_with_both_places),
         cmocka_unit_test(a_rule_that_can_never_win_is_refused),
         cmocka_unit_test(an_example_that_the_rule_does_not_know_is_refused),
+        cmocka_unit_test(a_rule_about_what_no_pattern_sees_is_refused),
         cmocka_unit_test(a_rule_without_what_it_needs_is_refused),
         cmocka_unit_test(a_counter_example_that_the_rule_takes_is_refused),
         cmocka_unit_test(an_unknown_word_is_refused),
