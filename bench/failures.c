@@ -188,10 +188,10 @@ static bool vary_host(struct chance *chance, struct span word, struct writer *ou
     return true;
 }
 
-/* `before`: the byte before it; in a link only ids are varied. */
+/* In a link only addresses and IPs: which page it leads to is the server's own and stays. */
 static bool vary_word(const struct naming *naming,
                       struct span word,
-                      char before,
+                      bool is_in_link,
                       struct writer *out)
 {
     struct chance *chance = naming->chance;
@@ -206,17 +206,28 @@ static bool vary_word(const struct naming *naming,
         put_ip(chance, out);
         return true;
     }
-    if (dots >= 2 && before != '/' && isalpha((unsigned char)word.data[0]) &&
+    if (is_in_link) {
+        put_bytes(out, word);
+        return false;
+    }
+    if (dots >= 2 && isalpha((unsigned char)word.data[0]) &&
         isalpha((unsigned char)word.data[word.size - 1])) {
         return vary_host(chance, word, out);
     }
     return vary_ids(chance, word, out);
 }
 
+static bool begins_link(struct span text, size_t at)
+{
+    const struct span rest = {text.data + at, text.size - at};
+    return rest.size > 3 && memcmp(rest.data, "://", 3) == 0;
+}
+
 /* False: there was nothing to vary. */
 static bool vary_text(const struct naming *naming, struct span text, struct writer *out)
 {
     bool varied = false;
+    bool is_in_link = false;
     for (size_t at = 0; at < text.size;) {
         size_t size = 0;
         while (at + size < text.size && is_word_byte(text.data[at + size])) {
@@ -227,10 +238,12 @@ static bool vary_text(const struct naming *naming, struct span text, struct writ
             end--;
         }
         if (end > 0) {
-            const char before = at > 0 ? text.data[at - 1] : ' ';
-            varied = vary_word(naming, (struct span){text.data + at, end}, before, out) || varied;
+            varied =
+                vary_word(naming, (struct span){text.data + at, end}, is_in_link, out) || varied;
         }
         at += end;
+        is_in_link = begins_link(text, at) ||
+                     (is_in_link && at < text.size && !isspace((unsigned char)text.data[at]));
         if (end == 0 || at < text.size) {
             put_u8(out, (uint8_t)text.data[at++]);
         }

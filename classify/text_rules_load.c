@@ -559,7 +559,9 @@ static void fault_of_example(struct yaml *yaml,
                              const struct outcome *outcome)
 {
     if (!outcome->is_found) {
-        yaml_fault(yaml, example, "%s does not win this example: its pattern is not found in it",
+        yaml_fault(yaml, example,
+                   "%s does not win this example: its pattern is not found in what is seen of it "
+                   "(rules/README.md, Patterns)",
                    rule->id);
     } else if (outcome->verdict == TEXT_BEATEN) {
         CHECK(outcome->winner != NULL);

@@ -610,7 +610,7 @@ static void an_example_that_the_rule_does_not_know_is_refused(void **state)
     assert_refused("- {id: a, pattern: x, when: {enhanced: 5.1}, category: moved, examples: [x]}",
                    "a does not win this example: its enhanced code is none of `when.enhanced`");
     assert_refused("- {id: a, pattern: x, category: moved, examples: [450 5.1.1]}",
-                   "a does not win this example: its pattern is not found in it");
+                   "a does not win this example: its pattern is not found in what is seen of it");
 }
 
 /* text_seen.h */
@@ -624,7 +624,7 @@ static void a_rule_about_what_no_pattern_sees_is_refused(void **state)
         RULE("a", "bob@m", "550 moved to bob@m.example"),
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        assert_refused(rules[i], "a does not win this example: its pattern is not found in it");
+        assert_refused(rules[i], "a does not win this example: its pattern is not found in what is seen of it");
     }
 }
 
