@@ -236,6 +236,29 @@ size_t string_fault_position(span text)
     return start;
 }
 
+/* Where the brackets get deeper than they may, in a text whose strings are closed. */
+size_t depth_fault_position(span text, uint32_t depth_max)
+{
+    uint32_t depth = 0;
+    bool inside = false;
+    for (size_t i = 0; i < text.size; i++) {
+        const char c = text.data[i];
+        if (inside) {
+            i += c == '\\' ? 1 : 0;
+            inside = c != '"';
+        } else if (c == '"') {
+            inside = true;
+        } else if (c == '{' || c == '[') {
+            if (depth++ == depth_max) {
+                return i;
+            }
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return 0;
+}
+
 json_fault describe(const json_reader &reader, span text, error_code error)
 {
     switch (error) {
@@ -254,7 +277,7 @@ json_fault describe(const json_reader &reader, span text, error_code error)
     case NUMBER_ERROR:
         return json_fault{"not JSON: no number, or one too big", locate(reader, text)};
     case DEPTH_ERROR:
-        return json_fault{"nested too deeply", locate(reader, text)};
+        return json_fault{"nested too deeply", depth_fault_position(text, reader.depth_max)};
     case MEMALLOC:
     case CAPACITY:
         return json_fault{"no memory to read a record of this size", 0};

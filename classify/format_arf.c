@@ -87,7 +87,7 @@ static struct span recipient_of_return_path(struct decoding *decoding, struct sp
 /* Base64 of {"_@_":"\\_/","recipient":"...","tenant":...}, maybe over several lines. */
 static void take_trace(struct decoding *decoding, struct span value, struct event *event)
 {
-    char *memory = decoding_memory(decoding, value.size + 3);
+    char *memory = decoding_memory(decoding, value.size);
     if (value.size == 0 || memory == NULL) {
         return;
     }
@@ -136,8 +136,8 @@ static void decode_hidden(struct decoding *decoding,
 static void decode_report(struct decoding *decoding, const struct mail *mail)
 {
     struct event event = event_init();
-    const struct span report = mail_report_fields(mail);
-    const struct span returned = mail_returned_fields(mail);
+    const struct span report = mail->report_fields;
+    const struct span returned = mail->returned_fields;
     event.native_class = fields_find(report, "Feedback-Type");
     event.kind = feedback_kind(event.native_class);
     event.ts_ms = mail_date_ms(mail);

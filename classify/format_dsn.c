@@ -131,19 +131,19 @@ static void decode_recipient(struct decoding *decoding, struct event event, stru
 static struct event event_of_mail(const struct mail *mail)
 {
     struct event event = event_init();
-    const struct span returned = mail_returned_fields(mail);
+    const struct span returned = mail->returned_fields;
     event.ts_ms = mail_date_ms(mail);
     event.message_id = text_in_brackets(fields_find(returned, "Message-ID"));
     event.tenant = fields_find(returned, "X-Tenant");
     event.campaign = fields_find(returned, "X-Campaign");
-    event.sender = text_in_brackets(mail_field(mail, "To"));
+    event.sender = text_in_brackets(fields_find(mail->head, "To"));
     return event;
 }
 
 static void decode_report(struct decoding *decoding, const struct mail *mail)
 {
     const struct event event = event_of_mail(mail);
-    struct span text = mail_report_fields(mail);
+    struct span text = mail->report_fields;
     struct span block;
     uint32_t count = 0;
     while (fields_next_block(&text, &block)) {

@@ -9,7 +9,7 @@ void decoding_mail(struct decoding *decoding,
                    enum report wanted,
                    void (*report)(struct decoding *decoding, const struct mail *mail))
 {
-    struct mail *mail;
+    struct mail mail;
     const enum err err = mail_read(record, &mail);
     if (err != OK) {
         decoding_fault(decoding, err == ERR_NO_MEMORY
@@ -17,11 +17,11 @@ void decoding_mail(struct decoding *decoding,
                                      : "not a mail: it does not begin with a header field");
         return;
     }
-    if (mail_report(mail) == wanted) {
-        report(decoding, mail);
+    if (mail.report == wanted) {
+        report(decoding, &mail);
     } else {
         const struct event event = event_init();
         decoding_event(decoding, &event);
     }
-    mail_destroy(&mail);
+    mail_fini(&mail);
 }
