@@ -26,6 +26,7 @@ using namespace simdjson;
 
 struct json_reader {
     dom::parser parser;
+    ondemand::parser locating;
     char *buffer;
     size_t capacity; /* without the padding */
     json_node *nodes;
@@ -203,9 +204,8 @@ class locator
     }
 };
 
-size_t locate(const json_reader &reader, span text)
+size_t locate_with(ondemand::parser &parser, const json_reader &reader, span text)
 {
-    ondemand::parser parser;
     ondemand::document document;
     ondemand::value root;
     locator locator(text.data, reader.depth_max);
@@ -215,6 +215,16 @@ size_t locate(const json_reader &reader, span text)
         (void)locator.value(root);
     }
     return static_cast<size_t>(locator.at - text.data);
+}
+
+/* Of many short texts that are wrong the memory is kept; of a long one it would be as much again as the text needs. */
+size_t locate(json_reader &reader, span text)
+{
+    if (text.size <= CAPACITY_MIN) {
+        return locate_with(reader.locating, reader, text);
+    }
+    ondemand::parser parser;
+    return locate_with(parser, reader, text);
 }
 
 /* Where the strings go wrong that simdjson only says are wrong: at a control character in one, or
@@ -259,7 +269,7 @@ size_t depth_fault_position(span text, uint32_t depth_max)
     return 0;
 }
 
-json_fault describe(const json_reader &reader, span text, error_code error)
+json_fault describe(json_reader &reader, span text, error_code error)
 {
     switch (error) {
     case INDEX_OUT_OF_BOUNDS:
