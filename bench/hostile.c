@@ -4,7 +4,6 @@
  */
 #include "bench/hostile.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -174,10 +173,10 @@ static void put_numbered(struct writer *out, const char *piece, unsigned number)
 
 struct span hostile_write(const struct hostile *hostile, size_t size, char *memory)
 {
-    enum { NUMBER_SIZE_MAX = 8 };
+    static const size_t NUMBERS_SIZE_MAX = 24; /* in one piece */
     const struct span end = span_of(hostile->end);
     const struct span mirror = span_of(hostile->mirror);
-    const size_t piece_max = strlen(hostile->piece) + 3 * NUMBER_SIZE_MAX + mirror.size;
+    const size_t piece_max = strlen(hostile->piece) + NUMBERS_SIZE_MAX + mirror.size;
     struct writer out = writer_init(memory, size);
     unsigned count = 0;
     put_bytes(&out, span_of(hostile->begin));
