@@ -26,6 +26,7 @@ using namespace simdjson;
 
 struct json_reader {
     dom::parser parser;
+    ondemand::parser locating;
     char *buffer;
     size_t capacity; /* without the padding */
     json_node *nodes;
@@ -203,9 +204,8 @@ class locator
     }
 };
 
-size_t locate(const json_reader &reader, span text)
+size_t locate_with(ondemand::parser &parser, const json_reader &reader, span text)
 {
-    ondemand::parser parser;
     ondemand::document document;
     ondemand::value root;
     locator locator(text.data, reader.depth_max);
@@ -215,6 +215,16 @@ size_t locate(const json_reader &reader, span text)
         (void)locator.value(root);
     }
     return static_cast<size_t>(locator.at - text.data);
+}
+
+/* Of many short texts that are wrong the memory is kept; of a long one it would be as much again as the text needs. */
+size_t locate(json_reader &reader, span text)
+{
+    if (text.size <= CAPACITY_MIN) {
+        return locate_with(reader.locating, reader, text);
+    }
+    ondemand::parser parser;
+    return locate_with(parser, reader, text);
 }
 
 /* Where the strings go wrong that simdjson only says are wrong: at a control character in one, or
@@ -236,7 +246,30 @@ size_t string_fault_position(span text)
     return start;
 }
 
-json_fault describe(const json_reader &reader, span text, error_code error)
+/* Where the brackets get deeper than they may, in a text whose strings are closed. */
+size_t depth_fault_position(span text, uint32_t depth_max)
+{
+    uint32_t depth = 0;
+    bool inside = false;
+    for (size_t i = 0; i < text.size; i++) {
+        const char c = text.data[i];
+        if (inside) {
+            i += c == '\\' ? 1 : 0;
+            inside = c != '"';
+        } else if (c == '"') {
+            inside = true;
+        } else if (c == '{' || c == '[') {
+            if (depth++ == depth_max) {
+                return i;
+            }
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return 0;
+}
+
+json_fault describe(json_reader &reader, span text, error_code error)
 {
     switch (error) {
     case INDEX_OUT_OF_BOUNDS:
@@ -254,7 +287,7 @@ json_fault describe(const json_reader &reader, span text, error_code error)
     case NUMBER_ERROR:
         return json_fault{"not JSON: no number, or one too big", locate(reader, text)};
     case DEPTH_ERROR:
-        return json_fault{"nested too deeply", locate(reader, text)};
+        return json_fault{"nested too deeply", depth_fault_position(text, reader.depth_max)};
     case MEMALLOC:
     case CAPACITY:
         return json_fault{"no memory to read a record of this size", 0};

@@ -5,8 +5,8 @@
  *     {"type":"Bounce","response":{"code":550,"content":"no such user"},"peer_address":null}
  *     literal  value  literal            val  literal    value          literal, the end
  *
- * A value is the inside of a string, or a whole number of at most 18 digits. All else is literal:
- * keys, brackets, null, true, reals, white space. The texts seen make a tree of steps, each a
+ * A value is the inside of a string, or a number of at most 18 digits, with or without a dot among
+ * them. All else is literal: keys, brackets, null, true, other numbers, white space. The texts seen make a tree of steps, each a
  * literal and the kind of value behind it; a child is what comes behind the value, siblings are
  * what may stand there instead. Reading a text is walking down: compare the literal, scan the
  * value, go on with the child. At the end stands the shape: the nodes of the text that was learned,
@@ -15,7 +15,9 @@
  * Why a text that gets there is JSON, and means what json_read() says: it is the learned text with
  * other values. The inside of a string became other bytes up to the first quote, with no backslash,
  * no control character and nothing that is no UTF-8 among them; a number became other digits with
- * the same delimiter behind them and no 0 in front.
+ * the same delimiter behind them and no 0 in front. Digits with a dot are a quotient of two numbers that a double holds
+ * exactly, so the division rounds as rightly as any parser (Clinger, "How to Read Floating Point Numbers Accurately");
+ * where they are not, the text is unknown.
  *
  * Steps are tried in the order in which they were learned, without ever going back. A text that
  * another way would have led to the end is unknown, like one with an escape in a string.
@@ -46,7 +48,7 @@ enum {
 
 enum { ROOT = 0, NONE = 0 }; /* no step leads to the root */
 
-enum step_kind { STEP_STRING, STEP_NUMBER, STEP_END };
+enum step_kind { STEP_STRING, STEP_NUMBER, STEP_REAL, STEP_END };
 
 struct step {
     uint32_t literal; /* its place in `bytes` */
@@ -58,13 +60,17 @@ struct step {
 
 struct shape {
     struct json_node *nodes;
+    bool has_reals;                 /* as values */
     uint16_t slots[TEXT_NODES_MAX]; /* the node of each value, in the order of the text */
 };
 
-/* As in a node: of a string the number is 0, of a number there is no text. */
+/* As in a node; of a string the number is 0, of a number there is no text. */
 struct value {
     struct span text;
-    int64_t integer;
+    union {
+        int64_t integer;
+        double real; /* of STEP_REAL */
+    };
 };
 
 struct json_shapes {
@@ -191,7 +197,7 @@ static const char *scan_string(const char *at, const char *end, struct value *ou
         }
         at += size;
     }
-    *out = (struct value){{start, (size_t)(at - start)}, 0};
+    *out = (struct value){.text = {start, (size_t)(at - start)}};
     return at < end ? at : NULL;
 }
 
@@ -200,17 +206,47 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The first byte behind the digits; NULL if there are none, too many, or a 0 in front. */
+/* The first byte behind at most `max` digits, which are joined to *value. */
+static const char *scan_digits(const char *at, const char *end, ptrdiff_t max, int64_t *value)
+{
+    const char *start = at;
+    while (at < end && is_digit(*at) && at - start < max) {
+        *value = *value * 10 + (*at - '0');
+        at++;
+    }
+    return at;
+}
+
+/* The first byte behind the digits; NULL if there are none, too many, a 0 in front, or a dot behind. */
 static const char *scan_number(const char *at, const char *end, struct value *out)
 {
     const char *start = at;
     int64_t value = 0;
-    while (at < end && is_digit(*at) && at - start < DIGITS_MAX) {
-        value = value * 10 + (*at - '0');
-        at++;
+    at = scan_digits(at, end, DIGITS_MAX, &value);
+    *out = (struct value){SPAN_NONE, {value}};
+    const bool is_whole =
+        at > start && (*start != '0' || at - start == 1) && (at == end || *at != '.');
+    return is_whole ? at : NULL;
+}
+
+/* The same of digits with a dot among them; NULL if a double does not hold them all. */
+static const char *scan_real(const char *at, const char *end, struct value *out)
+{
+    static const int64_t EXACT_MAX = INT64_C(1) << 53;
+    static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+    const char *start = at;
+    int64_t digits = 0;
+    const char *dot = scan_digits(at, end, DIGITS_MAX, &digits);
+    if (dot == start || dot == end || *dot != '.' || (*start == '0' && dot - start > 1)) {
+        return NULL;
     }
-    *out = (struct value){SPAN_NONE, value};
-    return at == start || (*start == '0' && at - start > 1) ? NULL : at;
+    at = scan_digits(dot + 1, end, DIGITS_MAX - (dot - start), &digits);
+    if (at == dot + 1 || digits > EXACT_MAX) {
+        return NULL;
+    }
+    *out = (struct value){.real = (double)digits / TENS[at - dot - 1]};
+    return at;
 }
 
 /* What comes behind the value; NULL if none of its kind stands there. */
@@ -221,6 +257,8 @@ static const char *scan_value(uint8_t kind, const char *at, const char *end, str
         return scan_string(at, end, out);
     case STEP_NUMBER:
         return scan_number(at, end, out);
+    case STEP_REAL:
+        return scan_real(at, end, out);
     default:
         return at == end ? at : NULL;
     }
@@ -229,6 +267,18 @@ static const char *scan_value(uint8_t kind, const char *at, const char *end, str
 /* --- reading ------------------------------------------------------------------------------------
  */
 
+/* Most texts have none, and need not ask at each value. */
+static void fill_reals(struct json_shapes *shapes, const struct shape *shape, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct json_node *node = &shape->nodes[shape->slots[i]];
+        if (node->kind == JSON_REAL) {
+            node->integer = 0;
+            node->real = shapes->values[i].real;
+        }
+    }
+}
+
 static const struct json_node *fill(struct json_shapes *shapes, uint16_t which, size_t count)
 {
     const struct shape *shape = &shapes->shapes[which];
@@ -236,6 +286,9 @@ static const struct json_node *fill(struct json_shapes *shapes, uint16_t which, 
         struct json_node *node = &shape->nodes[shape->slots[i]];
         node->text = shapes->values[i].text;
         node->integer = shapes->values[i].integer;
+    }
+    if (shape->has_reals) {
+        fill_reals(shapes, shape, count);
     }
     return shape->nodes;
 }
@@ -304,8 +357,13 @@ static size_t skip_between(struct span text, size_t at)
 /* The place of the quote that ends the string whose inside begins at `at`. */
 static size_t string_end(struct span text, size_t at)
 {
-    while (at < text.size && text.data[at] != '"') {
-        at += text.data[at] == '\\' ? 2 : 1;
+    const char *const end = text.data + text.size;
+    while (at < text.size) {
+        at = (size_t)(skip_plain(text.data + at, end) - text.data);
+        if (at < text.size && text.data[at] == '"') {
+            break;
+        }
+        at += at < text.size && text.data[at] == '\\' ? 2 : 1;
     }
     return at;
 }
@@ -324,6 +382,21 @@ static size_t token_end(struct span text, size_t at)
         at++;
     }
     return at;
+}
+
+/* What the token of a node is that is neither text nor container. */
+static enum step_kind number_kind(struct span text,
+                                  size_t at,
+                                  size_t end,
+                                  const struct json_node *node)
+{
+    const size_t whole_end = digits_end(text, at);
+    if (node->kind == JSON_INTEGER && whole_end == end && end - at <= DIGITS_MAX) {
+        return STEP_NUMBER;
+    }
+    const bool is_real = node->kind == JSON_REAL && whole_end > at && whole_end < end &&
+                         text.data[whole_end] == '.' && digits_end(text, whole_end + 1) == end;
+    return is_real ? STEP_REAL : STEP_END;
 }
 
 /* Where the value of a node stands: at the first of its inside, up to what ends it. */
@@ -346,9 +419,7 @@ static struct place place_of(struct span text, size_t at, const struct json_node
         return (struct place){at, at + 1, STEP_END};
     }
     const size_t end = token_end(text, at);
-    const bool is_number =
-        node->kind == JSON_INTEGER && digits_end(text, at) == end && end - at <= DIGITS_MAX;
-    return (struct place){at, end, is_number ? STEP_NUMBER : STEP_END};
+    return (struct place){at, end, number_kind(text, at, end, node)};
 }
 
 /* `size` bytes of ours with that content; false: there is no room. */
@@ -445,10 +516,12 @@ static bool keep_end(struct json_shapes *shapes,
 /* False: no room. What was kept by then leads nowhere. */
 static bool keep_text(struct json_shapes *shapes, struct span text, const struct json_node *root)
 {
-    uint16_t *slots = shapes->shapes[shapes->shape_count].slots;
+    struct shape *shape = &shapes->shapes[shapes->shape_count];
+    uint16_t *slots = shape->slots;
     uint16_t step = ROOT;
     size_t literal = 0;
     size_t at = 0;
+    shape->has_reals = false;
     for (uint32_t i = 0; i < root->count; i++) {
         const struct place place = place_of(text, at, &root[i]);
         at = place.end + (place.kind == STEP_STRING ? 1 : 0);
@@ -462,6 +535,7 @@ static bool keep_text(struct json_shapes *shapes, struct span text, const struct
             return false;
         }
         *slots++ = (uint16_t)i;
+        shape->has_reals = shape->has_reals || place.kind == STEP_REAL;
         literal = place.end;
     }
     const struct span rest = {text.data + literal, text.size - literal};

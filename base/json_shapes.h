@@ -2,7 +2,7 @@
  *
  * A program writes its records with one template: between the values stand the same bytes each
  * time. A text is compared with the texts seen before (base/json_shapes.c tells how) and is known
- * only if all that differs are whole strings without escapes and whole numbers from 0 on; what
+ * only if all that differs are whole strings without escapes and numbers from 0 on without exponent; what
  * comes out is then exactly what json_read() would give. Of everything else nothing is said: it is
  * for json_read(), the one judge of what is JSON, and may be learned from it.
  *

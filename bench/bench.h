@@ -28,6 +28,7 @@ extern const struct bench_command BENCH_COUNT;
 extern const struct bench_command BENCH_PLAIN;
 extern const struct bench_command BENCH_EVENTS;
 extern const struct bench_command BENCH_DECODE;
+extern const struct bench_command BENCH_WORST;
 extern const struct bench_command BENCH_CLASSIFY;
 
 /* One option: exactly one of the pointers is set. Its value beforehand is its default. */

@@ -8,7 +8,8 @@
 #include "bench/bench.h"
 
 static const struct bench_command *const COMMANDS[] = {
-    &BENCH_PIPELINE, &BENCH_COUNT, &BENCH_PLAIN, &BENCH_EVENTS, &BENCH_DECODE, &BENCH_CLASSIFY,
+    &BENCH_PIPELINE, &BENCH_COUNT, &BENCH_PLAIN,    &BENCH_EVENTS,
+    &BENCH_DECODE,   &BENCH_WORST, &BENCH_CLASSIFY,
 };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };

@@ -31,7 +31,8 @@ static const struct format *const FORMATS[] = {
 
 enum {
     FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]),
-    JOINED_SIZE_MAX = 8 * 1024, /* of all that is joined for one object */
+    JOINED_SIZE_MAX = 8 * 1024,   /* of all that is joined for one object */
+    HEADINGS_SIZE_MAX = 4 * 1024, /* of configured ones that need not be read for each record */
 };
 
 /* What is wanted of an object. */
@@ -56,7 +57,11 @@ struct decoder {
     char reply[DECODE_TEXT_MAX];
     char joined[JOINED_SIZE_MAX];
     struct columns columns;
-    const struct format *text_format; /* that `auto` found in the record before; NULL: none */
+    struct columns configured; /* what `headings` mean */
+    char headings[HEADINGS_SIZE_MAX];
+    size_t headings_size;
+    const struct format *headings_format; /* NULL: nothing is known */
+    const struct format *text_format;     /* that `auto` found in the record before; NULL: none */
     struct picked picked[JSON_SHAPES_MAX];
 };
 
@@ -509,11 +514,20 @@ static void decode_text(struct decoding *decoding, struct span text)
     }
 }
 
+/* A text with an escape would be learned for others only: those without teach it themselves. */
+static void learn(struct decoding *decoding, struct span text, const struct json_node *root)
+{
+    if (memchr(text.data, '\\', text.size) == NULL) {
+        json_shapes_learn(decoding->decoder->shapes, text, root);
+    }
+}
+
 static void decode_inner(struct decoding *decoding,
                          struct span text,
                          struct span envelope_id,
                          int64_t envelope_ms)
 {
+    struct decoder *decoder = decoding->decoder;
     struct decoding inner = *decoding;
     struct json_fault fault;
     struct span loaded;
@@ -527,14 +541,16 @@ static void decode_inner(struct decoding *decoding,
         decode_text(&inner, text);
         return;
     }
-    if (json_load(decoding->decoder->inner_reader, text, &loaded) != OK) {
+    const struct json_node *root =
+        text.size == 0 ? NULL : json_shapes_read(decoder->shapes, text, &inner.shape);
+    if (root != NULL) {
+        decode_inner_root(&inner, root);
+    } else if (json_load(decoder->inner_reader, text, &loaded) != OK) {
         decoding_fault(decoding, "no memory to read a record of this size");
-        return;
-    }
-    const struct json_node *root = json_read(decoding->decoder->inner_reader, loaded, &fault);
-    if (root == NULL) {
+    } else if ((root = json_read(decoder->inner_reader, loaded, &fault)) == NULL) {
         decoding_fault(decoding, "in the envelope is no JSON");
     } else {
+        learn(decoding, loaded, root);
         decode_inner_root(&inner, root);
     }
 }
@@ -680,7 +696,7 @@ static const struct json_node *read_new(struct decoding *decoding,
     decoding->shape = 0;
     const struct json_node *root = json_read(decoding->decoder->reader, part, fault);
     if (root != NULL) {
-        json_shapes_learn(decoding->decoder->shapes, part, root);
+        learn(decoding, part, root);
     }
     return root;
 }
@@ -782,10 +798,22 @@ static bool is_ndjson(struct decoding *decoding, struct span record)
            (read_new(decoding, record, &fault) == NULL && has_second_event(record));
 }
 
+static bool has_line_of_text(struct span text)
+{
+    while (text.size > 0) {
+        if (!is_json(span_trim(cut_line(&text)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void decode_objects(struct decoding *decoding, struct span record)
 {
     if (is_ndjson(decoding, record)) {
-        decode_lines(decoding, format_of_text(decoding->asked, record));
+        /* to look through all of the record for a format's words is worth it only then */
+        const bool has_text = has_line_of_text(record);
+        decode_lines(decoding, has_text ? format_of_text(decoding->asked, record) : NULL);
     } else {
         decode_single(decoding, record);
     }
@@ -951,6 +979,25 @@ static void decode_loaded(struct decoding *decoding)
     }
 }
 
+/* Those of a topic are the same each time. */
+static void take_headings(struct decoding *decoding, struct span headings)
+{
+    struct decoder *decoder = decoding->decoder;
+    const struct span known = {decoder->headings, decoder->headings_size};
+    if (decoder->headings_format == decoding->asked && span_equal(known, headings)) {
+        decoder->columns = decoder->configured;
+        return;
+    }
+    decoding->asked->headings(decoding, headings);
+    decoder->headings_format = NULL;
+    if (decoder->columns.count > 0 && headings.size <= HEADINGS_SIZE_MAX) {
+        memcpy(decoder->headings, headings.data, headings.size);
+        decoder->headings_size = headings.size;
+        decoder->headings_format = decoding->asked;
+        decoder->configured = decoder->columns;
+    }
+}
+
 void decode(struct decoder *decoder,
             const struct decode_source *source,
             struct span payload,
@@ -973,7 +1020,7 @@ void decode(struct decoder *decoder,
         decoder->columns.count = 0;
         decoder->text_format = NULL;
         if (source->headings.size > 0 && source->format->headings != NULL) {
-            source->format->headings(&decoding, source->headings);
+            take_headings(&decoding, source->headings);
         }
     }
     if (payload.size > DECODE_RECORD_SIZE_MAX) {

@@ -59,12 +59,24 @@ void field_pick(const struct json_node *object,
     }
 }
 
+/* field_pick() of one key. */
+static const struct json_node *find_member(const struct json_node *object, struct span key)
+{
+    const struct json_node *found = NULL;
+    if (object == NULL || object->kind != JSON_OBJECT) {
+        return NULL;
+    }
+    for (const struct json_node *n = json_first(object); n != json_end(object); n = json_next(n)) {
+        if (span_equal(n->key, key)) {
+            found = n->kind == JSON_NULL ? NULL : n;
+        }
+    }
+    return found;
+}
+
 const struct json_node *field_find(const struct json_node *object, const char *key)
 {
-    const struct json_node *found;
-    const struct span keys[] = {span_of(key)};
-    field_pick(object, keys, 1, &found);
-    return found;
+    return find_member(object, span_of(key));
 }
 
 bool field_has(const struct json_node *object, const char *key)
@@ -79,9 +91,7 @@ static const struct json_node *find_path(const struct json_node *node, const cha
         const char *dot = memchr(rest.data, '.', rest.size);
         const struct span key = {rest.data, dot == NULL ? rest.size : (size_t)(dot - rest.data)};
         const size_t used = dot == NULL ? rest.size : key.size + 1;
-        const struct json_node *found;
-        field_pick(node, &key, 1, &found);
-        node = found;
+        node = find_member(node, key);
         rest = (struct span){rest.data + used, rest.size - used};
     }
     return node;
@@ -92,8 +102,9 @@ void field_pick_paths(const struct json_node *object,
                       size_t path_count,
                       const struct json_node **out)
 {
+    const bool is_empty = object == NULL || object->count == 1;
     for (size_t i = 0; i < path_count; i++) {
-        out[i] = find_path(object, paths[i]);
+        out[i] = is_empty ? NULL : find_path(object, paths[i]);
     }
 }
 
@@ -280,11 +291,18 @@ struct span text_in_brackets(struct span text)
     return text.size == 0 ? SPAN_NONE : text;
 }
 
+/* Letters differ from their other case, and from nothing else that words are made of, in this bit. */
+static unsigned without_case(char c)
+{
+    return (unsigned char)c | 0x20U;
+}
+
 bool text_contains(struct span text, const char *words)
 {
     const struct span wanted = span_of(words);
-    for (; text.size >= wanted.size; text.data++, text.size--) {
-        if (span_starts_nocase(text, wanted)) {
+    const unsigned first = without_case(words[0]);
+    for (size_t i = 0; i + wanted.size <= text.size; i++) {
+        if (without_case(text.data[i]) == first && span_starts_nocase(span_skip(text, i), wanted)) {
             return true;
         }
     }
@@ -306,6 +324,29 @@ struct span text_typed(struct span text, struct span *type)
 bool text_holds(struct span text, const char *words)
 {
     return span_find(text, span_of(words)) < text.size;
+}
+
+/* In one pass: a word is only looked at where a pair of letters stands with which one begins. Words after words, that was
+ * 43 ns a byte (suppressd-bench worst, postfix). */
+static bool contains_any(struct span text, const char *const *words, size_t count)
+{
+    enum { PAIRS = 32 };
+    uint32_t seconds[PAIRS] = {0}; /* by the low bits of the first letter: those of the second */
+    for (size_t k = 0; k < count; k++) {
+        seconds[words[k][0] & 31] |= UINT32_C(1) << (words[k][1] & 31);
+    }
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if ((seconds[text.data[i] & 31] >> (text.data[i + 1] & 31) & 1) == 0) {
+            continue;
+        }
+        for (size_t k = 0; k < count; k++) {
+            if (without_case(text.data[i]) == without_case(words[k][0]) &&
+                span_starts_nocase(span_skip(text, i), span_of(words[k]))) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool text_is_unreached(struct span text)
@@ -342,12 +383,7 @@ bool text_is_unreached(struct span text)
         "could not resolve",
         "failed to resolve",
     };
-    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++) {
-        if (text_contains(text, WORDS[i])) {
-            return true;
-        }
-    }
-    return false;
+    return contains_any(text, WORDS, sizeof(WORDS) / sizeof(WORDS[0]));
 }
 
 struct span text_host(struct span text)

@@ -400,9 +400,10 @@ static const struct json_node *find_named(const struct json_node *object, struct
                           : field_named(report, OF_REPORT, 1, name);
 }
 
+/* An accounting record of PowerMTA has a type and a queue too. */
 static bool is_like_object(const struct json_node *object)
 {
-    return field_has(object, "type") &&
+    return field_has(object, "type") && !field_has(object, "timeLogged") &&
            (field_has(object, "queue") || field_has(object, "site") ||
             field_has(object, "peer_address") || field_has(object, "nodeid") ||
             field_has(object, "reception_protocol") || field_has(object, "feedback_report"));

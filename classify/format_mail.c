@@ -12,8 +12,9 @@ void decoding_mail(struct decoding *decoding,
     struct mail *mail;
     const enum err err = mail_read(record, &mail);
     if (err != OK) {
-        decoding_fault(decoding, err == ERR_NO_MEMORY
-                                     ? "no memory to read the mail"
+        decoding_fault(decoding, err == ERR_NO_MEMORY ? "no memory to read the mail"
+                                 : err == ERR_FULL
+                                     ? "a field of addresses (From, To, Cc) has more than 64 colons"
                                      : "not a mail: it does not begin with a header field");
         return;
     }

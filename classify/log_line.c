@@ -4,8 +4,6 @@
  */
 #include "classify/log_line.h"
 
-#include <stdio.h>
-
 enum { MONTH_TIME_SIZE = 15, DATE_TIME_SIZE = 19, PRIORITY_SIZE_MAX = 5 };
 
 static struct span skip_blanks(struct span text)
@@ -94,14 +92,25 @@ static int month_of(struct span text)
     return 0;
 }
 
+static void put_digits(char *out, int value, int width)
+{
+    for (int i = width - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
 /* `Nov 21 10:00:02` in a year; false if it has no such day. */
 static bool time_in_year(struct span text, int month, int year, int64_t *ms)
 {
-    char whole[64];
-    const char tens = text.data[4] == ' ' ? '0' : text.data[4];
-    const int size = snprintf(whole, sizeof(whole), "%04d-%02d-%c%cT%.8sZ", year, month, tens,
-                              text.data[5], text.data + 7);
-    return time_parse((struct span){whole, (size_t)size}, ms);
+    enum { TIME_SIZE = 8 };
+    char whole[] = "0000-00-00T00:00:00Z";
+    put_digits(whole, year, 4);
+    put_digits(whole + 5, month, 2);
+    whole[8] = text.data[4] == ' ' ? '0' : text.data[4];
+    whole[9] = text.data[5];
+    memcpy(whole + 11, text.data + 7, TIME_SIZE);
+    return time_parse((struct span){whole, sizeof(whole) - 1}, ms);
 }
 
 /* The latest year in which it is not more than a day after `about_ms`; 0 if there is none. */

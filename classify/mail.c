@@ -107,6 +107,28 @@ static void look_into(struct mail *mail, GMimeObject *part, int depth)
     }
 }
 
+/* --- lines --------------------------------------------------------------------------------------
+ */
+
+/* Without its end. */
+static struct span take_line(struct span *text)
+{
+    const char *end = text->size == 0 ? NULL : memchr(text->data, '\n', text->size);
+    const size_t size = end == NULL ? text->size : (size_t)(end - text->data);
+    const size_t used = end == NULL ? size : size + 1;
+    struct span line = {text->data, size};
+    if (line.size > 0 && line.data[line.size - 1] == '\r') {
+        line.size--;
+    }
+    *text = (struct span){text->data + used, text->size - used};
+    return line;
+}
+
+static bool is_continued(struct span rest)
+{
+    return rest.size > 0 && (rest.data[0] == ' ' || rest.data[0] == '\t');
+}
+
 /* --- the mail -----------------------------------------------------------------------------------
  */
 
@@ -124,6 +146,45 @@ bool mail_has_head(struct span bytes)
     return size > 0 && size < bytes.size && bytes.data[size] == ':';
 }
 
+/* Where a field's value begins, if it is one of those whose addresses GMime reads; NULL: it is another line. */
+static const char *value_of_addresses(struct span line)
+{
+    static const char *const NAMES[] = {"from", "sender", "reply-to", "to", "cc", "bcc"};
+    const char *colon = line.size == 0 ? NULL : memchr(line.data, ':', line.size);
+    if (colon == NULL) {
+        return NULL;
+    }
+    const struct span name = span_trim((struct span){line.data, (size_t)(colon - line.data)});
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        if (span_equal_nocase(name, span_of(NAMES[i]))) {
+            return colon + 1;
+        }
+    }
+    return NULL;
+}
+
+/* GMime reads the addresses of every head, also of a returned mail's, and goes as deep as groups lie in each other: with
+ * `To: a:a:a:...` to the end of the stack. Lines of a text that look like such a field count too. */
+static bool has_deep_groups(struct span bytes)
+{
+    size_t colons = 0;
+    bool is_in_field = false;
+    while (bytes.size > 0) {
+        const bool goes_on = is_in_field && is_continued(bytes);
+        const struct span line = take_line(&bytes);
+        const char *value = goes_on ? line.data : value_of_addresses(line);
+        is_in_field = value != NULL;
+        colons = goes_on ? colons : 0;
+        for (; value != NULL && value < line.data + line.size; value++) {
+            colons += *value == ':';
+        }
+        if (colons > MAIL_COLONS_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err mail_read(struct span bytes, struct mail **out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -131,12 +192,15 @@ enum err mail_read(struct span bytes, struct mail **out)
     if (!mail_has_head(bytes)) {
         return ERR_BAD_FORMAT;
     }
+    bytes = span_cut(bytes, MAIL_SIZE_MAX);
+    if (has_deep_groups(bytes)) {
+        return ERR_FULL;
+    }
     struct mail *mail = calloc(1, sizeof(*mail));
     if (mail == NULL) {
         return ERR_NO_MEMORY;
     }
-    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(
-        bytes.data, bytes.size < MAIL_SIZE_MAX ? bytes.size : MAIL_SIZE_MAX);
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes.data, bytes.size);
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     mail->message = g_mime_parser_construct_message(parser, NULL);
     g_object_unref(parser);
@@ -200,20 +264,6 @@ int64_t mail_date_ms(const struct mail *mail)
 /* --- fields -------------------------------------------------------------------------------------
  */
 
-/* Without its end. */
-static struct span take_line(struct span *text)
-{
-    const char *end = text->size == 0 ? NULL : memchr(text->data, '\n', text->size);
-    const size_t size = end == NULL ? text->size : (size_t)(end - text->data);
-    const size_t used = end == NULL ? size : size + 1;
-    struct span line = {text->data, size};
-    if (line.size > 0 && line.data[line.size - 1] == '\r') {
-        line.size--;
-    }
-    *text = (struct span){text->data + used, text->size - used};
-    return line;
-}
-
 bool fields_next_block(struct span *text, struct span *block)
 {
     struct span rest = *text;
@@ -236,11 +286,6 @@ bool fields_next_block(struct span *text, struct span *block)
     *block = (struct span){start, (size_t)(rest.data - start)};
     *text = rest;
     return true;
-}
-
-static bool is_continued(struct span rest)
-{
-    return rest.size > 0 && (rest.data[0] == ' ' || rest.data[0] == '\t');
 }
 
 /* From the start of a line on. */

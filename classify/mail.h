@@ -17,7 +17,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { MAIL_DEPTH_MAX = 16, MAIL_SIZE_MAX = 512 * 1024 };
+enum {
+    MAIL_DEPTH_MAX = 16,
+    MAIL_SIZE_MAX = 512 * 1024,
+    MAIL_COLONS_MAX = 64, /* in a field of addresses: each may open a group inside the one before */
+};
 
 enum report { REPORT_NONE, REPORT_DELIVERY, REPORT_FEEDBACK };
 
@@ -26,7 +30,8 @@ struct mail;
 /* Does it begin like a mail: with the name of a header field? */
 bool mail_has_head(struct span bytes);
 
-/* ERR_BAD_FORMAT: it is no mail (it does not begin with a head). ERR_NO_MEMORY. */
+/* ERR_BAD_FORMAT: it is no mail (it does not begin with a head). ERR_FULL: a field of addresses has more than
+ * MAIL_COLONS_MAX colons. ERR_NO_MEMORY. */
 MUST_USE enum err mail_read(struct span bytes, struct mail **out);
 void mail_destroy(struct mail **mail);
 

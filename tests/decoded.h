@@ -74,7 +74,7 @@ static inline void decoded_fault(void *context, const struct decode_fault *fault
 }
 
 /* Through a copy of exactly that size: a read behind it is seen by the address sanitizer. */
-static inline void decode_span(const char *format, struct span payload)
+static inline void decode_from(const struct decode_source *source, struct span payload)
 {
     static struct decoder *decoder;
     const struct decode_sink sink = {NULL, decoded_event, decoded_fault};
@@ -89,10 +89,15 @@ static inline void decode_span(const char *format, struct span payload)
     decoded.out = writer_init(decoded.memory, sizeof(decoded.memory));
     decoded.count = 0;
     decoded.fault_count = 0;
+    decode(decoder, source, (struct span){copy, payload.size}, &sink);
+    free(copy);
+}
+
+static inline void decode_span(const char *format, struct span payload)
+{
     const struct decode_source source = {
         .format = format_find(span_of(format)), .now_ms = DECODED_NOW_MS, .names = decoded_names};
-    decode(decoder, &source, (struct span){copy, payload.size}, &sink);
-    free(copy);
+    decode_from(&source, payload);
 }
 
 static inline void decode_text(const char *format, const char *payload)

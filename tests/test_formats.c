@@ -323,6 +323,75 @@ static void powermta_diagnosis_of_another_type_is_no_servers(void **state)
                   REMOTE("bounced", "a@x.example") ",\"ts_ms\":1795255212000,\"code\":550");
 }
 
+static void assert_first_row(const char *headings, const char *row, const char *line)
+{
+    const struct decode_source source = {.format = format_find(SPAN("powermta")),
+                                         .headings = span_of(headings)};
+    decode_from(&source, span_of(row));
+    assert_int_equal(decoded.count, 1);
+    assert_true(span_starts(decoded.lines[0], span_of(line)));
+}
+
+/* What was read of them once serves for the next row, if they are the same. */
+static void powermta_rows_are_read_by_the_headings_that_are_configured(void **state)
+{
+    char many[6000] = "type,timeLogged,rcpt";
+    (void)state;
+    memset(many + 20, ',', 300);
+    for (int i = 0; i < 2; i++) {
+        assert_first_row("type,timeLogged,rcpt,orig", "d,1795255212,a@x.example,b@x.example",
+                         "{\"record\":1," REMOTE("delivered", "a@x.example"));
+        assert_first_row("type,timeLogged,orig,rcpt", "d,1795255212,a@x.example,b@x.example",
+                         "{\"record\":1," REMOTE("delivered", "b@x.example"));
+        decode_from(&(struct decode_source){.format = format_find(SPAN("powermta")),
+                                            .headings = span_of(many)},
+                    SPAN("d,1795255212,a@x.example"));
+        assert_true(span_starts(decoded.lines[0], SPAN("fault 1: more than 256 columns")));
+        assert_first_row(NULL, "d,1795255212,a@x.example", "fault 1: a row without headings");
+    }
+    memset(many + 20, ' ', sizeof(many) - 21); /* longer than what is kept */
+    assert_first_row(many, "d,1795255212,a@x.example",
+                     "{\"record\":1," REMOTE("delivered", "a@x.example"));
+}
+
+/* Its queue and type do not make it KumoMTA's. */
+static void powermta_record_as_json_is_found_by_auto(void **state)
+{
+    (void)state;
+    assert_begins("auto",
+                  "{\"type\":\"d\",\"timeLogged\":1795255212,\"rcpt\":\"a@x.example\","
+                  "\"dsnDiag\":\"smtp;250 ok\",\"queue\":\"x.example/vmta7\"}",
+                  REMOTE("delivered", "a@x.example"));
+}
+
+#define SAID "2026-11-21T10:00:00Z h postfix/smtp[1]: " POSTFIX("bounced (%s)")
+
+static void words_of_who_was_not_reached_are_found_in_any_case_and_place(void **state)
+{
+    (void)state;
+    static const char *const REACHED[] = {"connection los t", "timed ou", "n", "",
+                                          "mxinfo",           "nomx"};
+    static const char *const UNREACHED[] = {
+        "Connection Timed Out",
+        "x CONNECTION REFUSED",
+        "tTimeOut",
+        "nno mx",
+        "cconnection lost",
+        "c\xc3lookup failx",
+        "failed to failed to resolve",
+        "DNS ",
+    };
+    char line[512];
+    for (size_t i = 0; i < sizeof(REACHED) / sizeof(REACHED[0]); i++) {
+        (void)snprintf(line, sizeof(line), SAID, REACHED[i]);
+        assert_begins("postfix", line, LOCAL("bounced", "a@x.example"));
+    }
+    for (size_t i = 0; i < sizeof(UNREACHED) / sizeof(UNREACHED[0]); i++) {
+        (void)snprintf(line, sizeof(line), SAID, UNREACHED[i]);
+        assert_begins("postfix", line, REMOTE("expired", "a@x.example"));
+    }
+}
+
 /* --- mails --------------------------------------------------------------------------------------
  */
 
@@ -363,6 +432,26 @@ static void mail_that_reports_nothing_is_ignored_and_what_is_no_mail_a_fault(voi
     (void)state;
     assert_begins("dsn", MAIL("text/plain") "I am on holiday", "\"kind\":\"ignored\"");
     assert_fault("dsn", "no mail at all", "not a mail");
+}
+
+/* As deep as this GMime ends the process; also in the head of the mail that is returned, and over lines. */
+static void mail_whose_addresses_lie_too_deep_is_a_fault(void **state)
+{
+    enum { GROUPS = 60000 };
+    static char mail[3 * GROUPS];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        size_t size = (size_t)snprintf(mail, sizeof(mail), "%s",
+                                       i == 0 ? "From: a@b.example\nTo: x"
+                                              : "Subject: x\n\nmessage:\n\n cc : y");
+        for (int k = 0; k < GROUPS; k++) {
+            memcpy(mail + size, k % 50 == 49 ? "\n a:" : "a:", k % 50 == 49 ? 4 : 2);
+            size += k % 50 == 49 ? 4 : 2;
+        }
+        mail[size] = '\0';
+        assert_fault("dsn", mail, "a field of addresses");
+        assert_fault("arf", mail, "a field of addresses");
+    }
 }
 
 static void hidden_recipient_is_found_where_the_sender_put_it(void **state)
@@ -433,9 +522,13 @@ int main(void)
         cmocka_unit_test(postfix_text_says_who_spoke),
         cmocka_unit_test(exim_text_says_who_spoke),
         cmocka_unit_test(powermta_diagnosis_of_another_type_is_no_servers),
+        cmocka_unit_test(powermta_rows_are_read_by_the_headings_that_are_configured),
+        cmocka_unit_test(powermta_record_as_json_is_found_by_auto),
+        cmocka_unit_test(words_of_who_was_not_reached_are_found_in_any_case_and_place),
         cmocka_unit_test(report_is_found_in_a_mail_inside_a_mail),
         cmocka_unit_test(address_beyond_ascii_is_unescaped_and_a_give_up_is_an_expiry),
         cmocka_unit_test(mail_that_reports_nothing_is_ignored_and_what_is_no_mail_a_fault),
+        cmocka_unit_test(mail_whose_addresses_lie_too_deep_is_a_fault),
         cmocka_unit_test(hidden_recipient_is_found_where_the_sender_put_it),
         cmocka_unit_test(payload_in_gzip_is_named_as_such),
         cmocka_unit_test(shipper_of_logs_may_carry_json),

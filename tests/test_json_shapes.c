@@ -116,9 +116,57 @@ static void values_that_are_not_simple_are_unknown(void **state)
 static void other_numbers_must_be_the_same(void **state)
 {
     (void)state;
-    assert_false(is_known_text("{\"a\":-1,\"b\":1.5,\"c\":9999999999999999999,\"d\":\"x\"}"));
-    assert_true(is_known_text("{\"a\":-1,\"b\":1.5,\"c\":9999999999999999999,\"d\":\"y\"}"));
-    assert_false(is_known_text("{\"a\":-2,\"b\":1.5,\"c\":9999999999999999999,\"d\":\"y\"}"));
+    assert_false(is_known_text("{\"a\":-1,\"b\":1e5,\"c\":9999999999999999999,\"d\":\"x\"}"));
+    assert_true(is_known_text("{\"a\":-1,\"b\":1e5,\"c\":9999999999999999999,\"d\":\"y\"}"));
+    assert_false(is_known_text("{\"a\":-2,\"b\":1e5,\"c\":9999999999999999999,\"d\":\"y\"}"));
+    assert_false(is_known_text("{\"a\":-1,\"b\":1e6,\"c\":9999999999999999999,\"d\":\"y\"}"));
+}
+
+/* That they round as json_read() does, is_known() sees. */
+static void digits_with_a_dot_are_known_as_long_as_a_double_holds_them_all(void **state)
+{
+    (void)state;
+    static const char *const KNOWN[] = {
+        "0.0", "0.1", "1795255202.153125",   "9007199254740.991", "9.007199254740992",
+        "0.3", "2.5", "0.00000000000000001", "123456789012345.6",
+    };
+    static const char *const UNKNOWN[] = {
+        "1",
+        "01.5",
+        "00.5",
+        "1.",
+        ".5",
+        "-1.5",
+        "1.5e3",
+        "1.e3",
+        "1..5",
+        "1.5.5",
+        "1.5E3",
+        "9007199254740.993",
+        "1795255500.40466761",
+        "0.000000000000000001",
+    };
+    char text[64];
+    (void)is_known_text("{\"a\":1.5,\"b\":\"x\"}");
+    for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
+        (void)snprintf(text, sizeof(text), "{\"a\":%s,\"b\":\"y\"}", KNOWN[i]);
+        assert_true(is_known_text(text));
+    }
+    for (size_t i = 0; i < sizeof(UNKNOWN) / sizeof(UNKNOWN[0]); i++) {
+        (void)snprintf(text, sizeof(text), "{\"a\":%s,\"b\":\"y\"}", UNKNOWN[i]);
+        assert_false(is_known_text(text));
+    }
+}
+
+/* A clock's seconds are whole now and then. */
+static void a_number_may_have_a_dot_in_one_text_and_none_in_another(void **state)
+{
+    (void)state;
+    assert_false(is_known_text("{\"a\":1,\"b\":2}"));
+    assert_false(is_known_text("{\"a\":1.5,\"b\":2}"));
+    assert_true(is_known_text("{\"a\":2,\"b\":3}"));
+    assert_true(is_known_text("{\"a\":2.5,\"b\":3}"));
+    assert_true(is_known_text("{\"a\":0,\"b\":0}"));
 }
 
 static void escaped_keys_and_values_are_learned_from(void **state)
@@ -210,6 +258,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_text_of_another_shape_is_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(values_that_are_not_simple_are_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(other_numbers_must_be_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            digits_with_a_dot_are_known_as_long_as_a_double_holds_them_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_number_may_have_a_dot_in_one_text_and_none_in_another,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(escaped_keys_and_values_are_learned_from, setup, teardown),
         cmocka_unit_test_setup_teardown(no_part_of_a_known_text_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(only_objects_of_moderate_size_are_learned, setup, teardown),

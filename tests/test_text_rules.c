@@ -604,7 +604,7 @@ static void an_example_that_the_rule_does_not_know_is_refused(void **state)
     assert_refused(
         RULE("a", "mesages", "450 messages"),
         "t.yaml:2: rules[1].examples[1]: a does not win this example: its pattern is not "
-        "found in it");
+        "found in what is seen of it");
     assert_refused("- {id: a, pattern: x, when: {reply: 5xx}, category: moved, examples: [450 x]}",
                    "a does not win this example: its reply code is none of `when.reply`");
     assert_refused("- {id: a, pattern: x, when: {enhanced: 5.1}, category: moved, examples: [x]}",
@@ -624,7 +624,7 @@ static void a_rule_about_what_no_pattern_sees_is_refused(void **state)
         RULE("a", "bob@m", "550 moved to bob@m.example"),
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        assert_refused(rules[i], "a does not win this example: its pattern is not found in what is seen of it");
+        assert_refused(rules[i], "its pattern is not found in what is seen of it");
     }
 }
 
