@@ -17,7 +17,7 @@ SIZES = 5  # 4, 8, 16, 32, 64
 
 
 def bench(program, *options):
-    run = subprocess.run([program, *options], stdout=subprocess.PIPE, text=True, timeout=100)
+    run = subprocess.run([program, *options], stdout=subprocess.PIPE, text=True, timeout=250)
     assert run.returncode == 0, f"{options} ended with {run.returncode}:\n{run.stdout}"
     return run.stdout
 
