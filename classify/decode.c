@@ -61,7 +61,8 @@ struct decoder {
     char headings[HEADINGS_SIZE_MAX];
     size_t headings_size;
     const struct format *headings_format; /* NULL: nothing is known */
-    const struct format *text_format;     /* that `auto` found in the record before; NULL: none */
+    const struct decode_names *headings_names;
+    const struct format *text_format; /* that `auto` found in the record before; NULL: none */
     struct picked picked[JSON_SHAPES_MAX];
 };
 
@@ -984,7 +985,8 @@ static void take_headings(struct decoding *decoding, struct span headings)
 {
     struct decoder *decoder = decoding->decoder;
     const struct span known = {decoder->headings, decoder->headings_size};
-    if (decoder->headings_format == decoding->asked && span_equal(known, headings)) {
+    if (decoder->headings_format == decoding->asked && decoder->headings_names == decoding->names &&
+        span_equal(known, headings)) {
         decoder->columns = decoder->configured;
         return;
     }
@@ -994,6 +996,7 @@ static void take_headings(struct decoding *decoding, struct span headings)
         memcpy(decoder->headings, headings.data, headings.size);
         decoder->headings_size = headings.size;
         decoder->headings_format = decoding->asked;
+        decoder->headings_names = decoding->names;
         decoder->configured = decoder->columns;
     }
 }

@@ -101,6 +101,22 @@ static void powermta_column_may_be_one_that_is_read_anyway(void **state)
     assert_field("campaign", "gold");
 }
 
+/* Configured headings are read once, but for each topic's own names. */
+static void topics_with_the_same_columns_have_names_of_their_own(void **state)
+{
+    static const struct decode_names NAMES[] = {{.tenant_from = "jobId"}, {.tenant_from = "vmta"}};
+    static const char *const TENANTS[] = {"acme", "gold", "acme"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const struct decode_source source = {.format = format_find(SPAN("powermta")),
+                                             .now_ms = DECODED_NOW_MS,
+                                             .headings = SPAN("type,timeLogged,rcpt,jobId,vmta"),
+                                             .names = &NAMES[i % 2]};
+        decode_from(&source, SPAN("b,1795255212,a@x.example,acme,gold\n"));
+        assert_field("tenant", TENANTS[i]);
+    }
+}
+
 #define DSN(fields)                                                                                \
     "From: mailer-daemon@x.example\nTo: b@shop.example\nDate: Sat, 21 Nov 2026 10:00:00 +0000\n"   \
     "MIME-Version: 1.0\nX-Customer: of-the-report\n"                                               \
@@ -369,6 +385,7 @@ int main(void)
         cmocka_unit_test(kumomta_complaint_has_the_tenant_of_the_mail_not_of_the_report),
         cmocka_unit_test(powermta_column_is_named_with_or_without_header),
         cmocka_unit_test(powermta_column_may_be_one_that_is_read_anyway),
+        cmocka_unit_test(topics_with_the_same_columns_have_names_of_their_own),
         cmocka_unit_test(header_of_the_returned_mail_names_whose_late_bounce_and_complaint_it_is),
         cmocka_unit_test(services_hold_it_among_the_senders_own_values),
         cmocka_unit_test(dots_lead_into_objects),
