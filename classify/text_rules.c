@@ -171,6 +171,9 @@ enum text_verdict text_rules_judge(const struct text_rules *rules,
     if (!enhanced_holds(&rule->when, reply)) {
         return TEXT_OTHER_ENHANCED;
     }
+    if (rule->when.stages != 0 && (rule->when.stages >> reply->stage & 1) == 0) {
+        return reply->stage == STAGE_NONE ? TEXT_NO_STAGE : TEXT_OTHER_STAGE;
+    }
     if (rule->provider >= 0 && !provider_holds(&rules->providers[rule->provider], event)) {
         return TEXT_OTHER_PROVIDER;
     }
@@ -186,6 +189,8 @@ const char *text_verdict_words(enum text_verdict verdict)
         [TEXT_OTHER_REPLY] = "its reply code is none of `when.reply`",
         [TEXT_OTHER_ENHANCED] = "its enhanced code is none of `when.enhanced`",
         [TEXT_OTHER_KIND] = "its kind is none of `when.kind`",
+        [TEXT_OTHER_STAGE] = "its stage is none of `when.stage`",
+        [TEXT_NO_STAGE] = "nothing tells its stage, and `when.stage` wants one",
     };
     return WORDS[verdict];
 }

@@ -37,7 +37,8 @@ struct text_when {
         uint32_t mask;
         uint32_t value;
     } enhanced[TEXT_CONDITIONS_MAX];
-    uint32_t kinds; /* 1 << kind */
+    uint32_t kinds;  /* 1 << kind */
+    uint32_t stages; /* 1 << stage */
     uint8_t reply_count;
     uint8_t enhanced_count;
 };
@@ -62,6 +63,8 @@ enum text_verdict {
     TEXT_OTHER_REPLY,
     TEXT_OTHER_ENHANCED,
     TEXT_OTHER_KIND,
+    TEXT_OTHER_STAGE,
+    TEXT_NO_STAGE,
 };
 
 struct text_candidate {
