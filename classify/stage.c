@@ -28,6 +28,7 @@ static const struct {
     {WORDS("LHLO"), STAGE_EHLO},
     {WORDS("STARTTLS"), STAGE_STARTTLS},
     {WORDS("AUTH"), STAGE_AUTH},
+    {WORDS("end_of_data"), STAGE_END_OF_DATA},
     {WORDS("initial connection"), STAGE_CONNECT},
     {WORDS("initial server greeting"), STAGE_CONNECT},
     {WORDS("BANNER"), STAGE_CONNECT},

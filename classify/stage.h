@@ -11,7 +11,7 @@
 #include "classify/event.h"
 
 /* Of a command, or a phrase for one: `RCPT TO:<a@b>`, `RCPT TO command`, `pipelined MAIL FROM:<a@b>`, `end of DATA command`,
- * `.`, `EOD`, `sending RCPT TO`, `initial connection`. Several commands, which nobody has told apart, and other words are
+ * `.`, `EOD`, `sending RCPT TO`, `initial connection`, the stage's own name. Several commands, which nobody has told apart, and other words are
  * STAGE_NONE. */
 enum stage stage_of_command(struct span command);
 

@@ -235,7 +235,7 @@ static void scan(struct text_scanner *scanner, struct span text)
 static bool is_always_good(const struct text_rule *rule)
 {
     const struct text_when *when = &rule->when;
-    return rule->provider < 0 && when->kinds == 0 && when->reply_count == 0 &&
+    return rule->provider < 0 && when->kinds == 0 && when->stages == 0 && when->reply_count == 0 &&
            when->enhanced_count == 0;
 }
 
