@@ -374,6 +374,7 @@ const char *const DECODE_FIELD_NAMES[DECODE_FIELD_COUNT] = {
     [DECODE_CODE] = "code",
     [DECODE_ENHANCED] = "enhanced",
     [DECODE_TEXT] = "text",
+    [DECODE_STAGE] = "stage",
     [DECODE_ERROR] = "error",
     [DECODE_MESSAGE_ID] = "message_id",
     [DECODE_EVENT_ID] = "event_id",

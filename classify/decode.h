@@ -69,6 +69,7 @@ enum decode_field {
     DECODE_CODE,
     DECODE_ENHANCED,
     DECODE_TEXT,
+    DECODE_STAGE,
     DECODE_ERROR,
     DECODE_MESSAGE_ID,
     DECODE_EVENT_ID,

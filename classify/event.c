@@ -11,6 +11,11 @@ static const char *const KIND_NAMES[KIND_COUNT] = {
 #include "classify/event.def"
 };
 
+static const char *const STAGE_NAMES[STAGE_COUNT] = {
+#define STAGE(NAME, name) [STAGE_##NAME] = #name,
+#include "classify/event.def"
+};
+
 static const char *const CLASS_NAMES[CLASS_COUNT] = {
 #define CLASS(NAME, name) [CLASS_##NAME] = #name,
 #include "classify/event.def"
@@ -32,6 +37,12 @@ const char *kind_name(enum kind kind)
 {
     CHECK(kind < KIND_COUNT);
     return KIND_NAMES[kind];
+}
+
+const char *stage_name(enum stage stage)
+{
+    CHECK(stage < STAGE_COUNT);
+    return STAGE_NAMES[stage];
 }
 
 const char *class_name(enum class class_)
@@ -71,6 +82,16 @@ bool kind_find(struct span name, enum kind *out)
         return false;
     }
     *out = (enum kind)found;
+    return true;
+}
+
+bool stage_find(struct span name, enum stage *out)
+{
+    int found;
+    if (!find_name(STAGE_NAMES, STAGE_COUNT, name, &found) || found == STAGE_NONE) {
+        return false;
+    }
+    *out = (enum stage)found;
     return true;
 }
 

@@ -20,6 +20,14 @@ enum kind {
     KIND_COUNT
 };
 
+/* To what the server said its reply: `connect` is its greeting, or the refusal to give one. `none`: the
+ * record does not tell. */
+enum stage {
+#define STAGE(NAME, name) STAGE_##NAME,
+#include "classify/event.def"
+    STAGE_COUNT
+};
+
 enum class {
 #define CLASS(NAME, name) CLASS_##NAME,
 #include "classify/event.def"
@@ -36,12 +44,14 @@ enum category {
 enum origin { ORIGIN_REMOTE, ORIGIN_LOCAL, ORIGIN_COUNT };
 
 const char *kind_name(enum kind kind);
+const char *stage_name(enum stage stage);
 const char *class_name(enum class class_);
 const char *category_name(enum category category);
 const char *origin_name(enum origin origin);
 
 /* False, and *out untouched, for a word that is none. */
 bool kind_find(struct span name, enum kind *out);
+bool stage_find(struct span name, enum stage *out);
 bool category_find(struct span name, enum category *out);
 bool origin_find(struct span name, enum origin *out);
 
@@ -63,6 +73,7 @@ struct reply {
     uint16_t code;            /* RFC 5321; 0: there was none */
     struct enhanced enhanced; /* RFC 3463 */
     struct span text; /* without the codes; lines of a multi-line reply joined with one space */
+    enum stage stage;
 };
 
 /* Spans are borrowed from the decoder until its sink returns. An absent field is SPAN_NONE (data ==

@@ -31,6 +31,9 @@ static void write_reply(struct json_writer *json, const struct reply *reply)
         json_member_string(json, "enhanced", (struct span){status, size});
     }
     write_text(json, "text", reply->text);
+    if (reply->stage != STAGE_NONE) {
+        json_member_string(json, "stage", span_of(stage_name(reply->stage)));
+    }
 }
 
 void event_write(struct json_writer *json, uint32_t record, const struct event *event)
@@ -100,6 +103,7 @@ static const char *take_codes(const struct json_node *const *fields, struct repl
 static void take_text(struct span text, char *memory, struct reply *reply)
 {
     const struct reply parsed = reply_parse(text, memory);
+    reply->stage = parsed.stage;
     if (parsed.code != 0 && reply->code != 0 && parsed.code != reply->code) {
         reply->text = text;
         return;
@@ -147,6 +151,10 @@ static const char *take_line(const struct json_node *root, char *memory, struct 
     if (fields[FIELD_KIND] != NULL &&
         !kind_find(field_text(fields[FIELD_KIND]), &out->event.kind)) {
         return "an unknown kind";
+    }
+    const struct json_node *stage = field_find(root, "stage");
+    if (stage != NULL && !stage_find(field_text(stage), &out->event.reply.stage)) {
+        return "an unknown stage";
     }
     const struct json_node *origin = field_find(root, "origin");
     if (origin != NULL && !origin_find(field_text(origin), &out->event.origin)) {

@@ -21,10 +21,10 @@ struct reply_line {
     char id_digits[24]; /* of an id that is a number */
 };
 
-/* {"id","reply_code","enhanced","text","recipient_domain","kind","origin","native_class"}; each may be null or
+/* {"id","reply_code","enhanced","text","stage","recipient_domain","kind","origin","native_class"}; each may be null or
  * absent, others are ignored; a line of `decode` will do (`code`). Without a kind it is bounced or deferred by the codes (none: bounced).
  * `recipient_domain` becomes the recipient, without @. Codes at the start of the text are taken out
- * of it. `memory` holds as many bytes as the line. NULL, or what is wrong as words for people. */
+ * of it. Without a stage it is what the text tells. `memory` holds as many bytes as the line. NULL, or what is wrong as words for people. */
 const char *reply_line_parse(struct json_reader *reader,
                              struct span line,
                              char *memory,

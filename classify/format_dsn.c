@@ -14,6 +14,7 @@
  */
 #include "classify/format_mail.h"
 #include "classify/reply.h"
+#include "classify/stage.h"
 
 static const struct word_kind ACTIONS[] = {
     {"failed", KIND_LATE_BOUNCE}, {"delayed", KIND_DEFERRED},   {"delivered", KIND_DELIVERED},
@@ -116,6 +117,10 @@ static void decode_recipient(struct decoding *decoding, struct event event, stru
     event.kind = has_address ? word_kind(ACTIONS, sizeof(ACTIONS) / sizeof(ACTIONS[0]), action)
                              : KIND_IGNORED;
     decoding_reply(decoding, diagnostic, status, &event.reply);
+    if (event.reply.stage == STAGE_NONE) { /* Exim tells it beside the reply, if it is built so */
+        event.reply.stage =
+            stage_in_text(text_typed(fields_find(block, "X-Exim-Diagnostic"), &type));
+    }
     event.mx = text_host(text_typed(fields_find(block, "Remote-MTA"), &type));
     if (fields_date_ms(fields_find(block, "Last-Attempt-Date"), &attempt_ms)) {
         event.ts_ms = attempt_ms;

@@ -12,6 +12,7 @@
  */
 #include "classify/format.h"
 #include "classify/log_line.h"
+#include "classify/stage.h"
 
 static const struct word_kind KINDS[] = {
     {"=>", KIND_DELIVERED}, {"->", KIND_DELIVERED}, {">>", KIND_DELIVERED},
@@ -183,8 +184,10 @@ static void decode_attempt(struct decoding *decoding, struct event event, struct
                        &event.reply);
     } else {
         struct span text = failure_text(line, rest);
+        const enum stage stage = stage_in_text(text);
         const bool is_servers = take_server_words(&text);
         decoding_reply(decoding, with_line_breaks(decoding, text), SPAN_NONE, &event.reply);
+        event.reply.stage = stage;
         judge(&event, text, is_servers);
     }
     decoding_event_checked(decoding, &event);

@@ -15,6 +15,7 @@
  */
 #include "classify/format.h"
 #include "classify/reply.h"
+#include "classify/stage.h"
 
 enum pick {
     TYPE,
@@ -31,6 +32,7 @@ enum pick {
     RESULT_CODE,
     RESULT_ENHANCED,
     RESULT_REASON,
+    RESULT_STATE,
     ERROR_TEMPORARY,
     ERROR_MESSAGE,
     REMOTEMX,
@@ -47,6 +49,7 @@ enum pick {
     FLAT_CODE,
     FLAT_ENHANCED,
     FLAT_REASON,
+    FLAT_STATE,
     FLAT_ERROR_TEMPORARY,
     FLAT_ERROR_MESSAGE,
     FLAT_REMOTEMX,
@@ -77,6 +80,7 @@ static const char *const PATHS[PATH_COUNT] = {
     [RESULT_CODE] = "attempt.result.code",
     [RESULT_ENHANCED] = "attempt.result.enhanced",
     [RESULT_REASON] = "attempt.result.reason",
+    [RESULT_STATE] = "attempt.result.state",
     [ERROR_TEMPORARY] = "attempt.error.temporary",
     [ERROR_MESSAGE] = "attempt.error.message",
     [REMOTEMX] = "attempt.connection.remotemx",
@@ -93,6 +97,7 @@ static const char *const PATHS[PATH_COUNT] = {
     [FLAT_CODE] = "result_code",
     [FLAT_ENHANCED] = "result_enhanced",
     [FLAT_REASON] = "result_reason",
+    [FLAT_STATE] = "result_state",
     [FLAT_ERROR_TEMPORARY] = "error_temporary",
     [FLAT_ERROR_MESSAGE] = "error_message",
     [FLAT_REMOTEMX] = "connection_remotemx",
@@ -136,6 +141,8 @@ static const struct {
     {DECODE_TEXT, RESULT_REASON},
     {DECODE_TEXT, FLAT_REASON},
     {DECODE_TEXT, DIAGNOSTIC},
+    {DECODE_STAGE, RESULT_STATE},
+    {DECODE_STAGE, FLAT_STATE},
     {DECODE_ERROR, ERROR_MESSAGE},
     {DECODE_ERROR, FLAT_ERROR_MESSAGE},
     {DECODE_MESSAGE_ID, TRANSACTION},
@@ -242,6 +249,9 @@ static void take_reply(struct decoding *decoding,
         field_int(either(picks[RESULT_CODE], picks[FLAT_CODE]), 200, 599, &code)) {
         reply->code = (uint16_t)code;
     }
+    const enum stage stage =
+        stage_of_command(field_text(either(picks[RESULT_STATE], picks[FLAT_STATE])));
+    reply->stage = stage != STAGE_NONE ? stage : reply->stage;
 }
 
 /* Deleted, or bounced, with neither an answer nor an error: somebody did it by hand. A server's 4xx, and an attempt that

@@ -11,12 +11,15 @@
  * - A Bounce that the MTA worded itself because the destination was not found is no refusal: nobody
  *   was there to refuse. It is `expired` (a null MX is the destination's own word and stays a
  * bounce).
+ * - `command` is what the server answered; of all that no server said, and of refusals at the connection (which
+ *   stand inside words of the daemon's own), it is null.
  * - `id` names the message in the spool; of OOB and Feedback it names the report.
  * - Of Feedback, sender, recipient and reply are about the report; the mail's are inside it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "classify/format_mail.h"
+#include "classify/stage.h"
 
 enum field {
     FIELD_TYPE,
@@ -44,6 +47,7 @@ enum pick {
     PICK_CODE, /* of the response */
     PICK_ENHANCED,
     PICK_CONTENT,
+    PICK_COMMAND,
     PICK_ENHANCED_CLASS,
     PICK_ENHANCED_SUBJECT,
     PICK_ENHANCED_DETAIL,
@@ -178,13 +182,14 @@ static const struct json_node *find_null_peer(const struct json_node *object)
 
 static void pick(const struct json_node *object, const struct json_node **picks)
 {
-    static const struct span OF_RESPONSE[] = {KEY("code"), KEY("enhanced_code"), KEY("content")};
+    static const struct span OF_RESPONSE[] = {KEY("code"), KEY("enhanced_code"), KEY("content"),
+                                              KEY("command")};
     static const struct span OF_ENHANCED[] = {KEY("class"), KEY("subject"), KEY("detail")};
     static const struct span OF_META[] = {KEY("tenant"), KEY("campaign")};
     field_pick(object, KEYS, FIELD_COUNT, picks);
     picks[PICK_NULL_PEER] = find_null_peer(object);
     picks[PICK_PEER_NAME] = field_find(picks[FIELD_PEER_ADDRESS], "name");
-    field_pick(picks[FIELD_RESPONSE], OF_RESPONSE, 3, picks + PICK_CODE);
+    field_pick(picks[FIELD_RESPONSE], OF_RESPONSE, 4, picks + PICK_CODE);
     field_pick(picks[PICK_ENHANCED], OF_ENHANCED, 3, picks + PICK_ENHANCED_CLASS);
     field_pick(picks[FIELD_META], OF_META, 2, picks + PICK_TENANT);
 }
@@ -207,6 +212,8 @@ static void take_reply(const struct json_node *const *picks, struct reply *out)
         out->enhanced = (struct enhanced){(uint8_t)class_, (uint16_t)subject, (uint16_t)detail};
     }
     out->text = field_text(picks[PICK_CONTENT]);
+    const enum stage stage = stage_of_command(field_text(picks[PICK_COMMAND]));
+    out->stage = stage != STAGE_NONE ? stage : stage_in_text(out->text);
 }
 
 /* [campaign:][tenant]@domain[!routing_domain]; without @ there is only a domain. */

@@ -5,7 +5,7 @@
  *
  * Fields between @, so an address fills two; the last, the reply, may hold more of them. A short line is a heartbeat.
  *
- * Source: momentum-documentation, "log_formats.bouncelog", "bounce_logger.classification.codes".
+ * Source: momentum-documentation, "log_formats.bouncelog", "log_formats.connection.stages", "bounce_logger.classification.codes".
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -104,6 +104,25 @@ static enum kind kind_of(const struct span *fields)
                                                  : KIND_IGNORED;
 }
 
+/* What Momentum was doing. Between two commands (3, after MAIL FROM) the server spoke unasked. */
+static enum stage stage_of(struct span number)
+{
+    static const struct {
+        struct span number;
+        enum stage stage;
+    } STAGES[] = {
+        {KEY("2"), STAGE_MAIL_FROM},   {KEY("4"), STAGE_RCPT_TO},   {KEY("6"), STAGE_DATA},
+        {KEY("9"), STAGE_END_OF_DATA}, {KEY("10"), STAGE_EHLO},     {KEY("12"), STAGE_CONNECT},
+        {KEY("15"), STAGE_STARTTLS},   {KEY("17"), STAGE_STARTTLS},
+    };
+    for (size_t i = 0; i < sizeof(STAGES) / sizeof(STAGES[0]); i++) {
+        if (span_equal(number, STAGES[i].number)) {
+            return STAGES[i].stage;
+        }
+    }
+    return STAGE_NONE;
+}
+
 static struct span none_if_empty(struct span text)
 {
     return text.size == 0 ? SPAN_NONE : text;
@@ -128,6 +147,8 @@ static void decode_line(struct decoding *decoding, struct span line)
     event.mx = none_if_empty(fields[PEER]);
     event.native_class = none_if_empty(fields[CLASS]);
     decoding_reply(decoding, fields[REPLY], SPAN_NONE, &event.reply);
+    const enum stage stage = stage_of(fields[STAGE]);
+    event.reply.stage = stage != STAGE_NONE ? stage : event.reply.stage;
     momentum_judge(&event);
     decoding_event_checked(decoding, &event);
 }

@@ -4,7 +4,7 @@
  *      "enhanced":"5.1.1","text":"User unknown","tenant":"acme","campaign":"spring26"}
  *
  * Producers that fit no other format write this, and the stories are written in it. What a producer
- * must say (kind, recipient, time) or says in words of ours (origin, category) is checked; another
+ * must say (kind, recipient, time) or says in words of ours (origin, category, stage) is checked; another
  * field of a wrong type is as good as absent, and unknown fields are nobody's business.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -13,6 +13,7 @@
 
 #include "classify/format.h"
 #include "classify/reply.h"
+#include "classify/stage.h"
 
 enum field {
     FIELD_KIND,
@@ -23,6 +24,7 @@ enum field {
     FIELD_CODE,
     FIELD_ENHANCED,
     FIELD_TEXT,
+    FIELD_STAGE,
     FIELD_MESSAGE_ID,
     FIELD_EVENT_ID,
     FIELD_TENANT,
@@ -46,6 +48,7 @@ static const struct span KEYS[FIELD_COUNT] = {
     [FIELD_CODE] = KEY("code"),
     [FIELD_ENHANCED] = KEY("enhanced"),
     [FIELD_TEXT] = KEY("text"),
+    [FIELD_STAGE] = KEY("stage"),
     [FIELD_MESSAGE_ID] = KEY("message_id"),
     [FIELD_EVENT_ID] = KEY("event_id"),
     [FIELD_TENANT] = KEY("tenant"),
@@ -112,7 +115,18 @@ static const char *check_recipient(const struct json_node *node)
     return good ? NULL : "recipient is neither a text nor a list";
 }
 
-static void take_reply(const struct json_node *const *fields, struct reply *reply)
+/* Where no field names it, its text may. */
+static const char *take_stage(const struct json_node *node, struct reply *reply)
+{
+    if (node == NULL) {
+        reply->stage = stage_in_text(reply->text);
+        return NULL;
+    }
+    return node->kind == JSON_STRING && stage_find(node->text, &reply->stage) ? NULL
+                                                                              : "an unknown stage";
+}
+
+static const char *take_reply(const struct json_node *const *fields, struct reply *reply)
 {
     int64_t code;
     if (field_int(fields[FIELD_CODE], 1, 999, &code)) {
@@ -120,6 +134,7 @@ static void take_reply(const struct json_node *const *fields, struct reply *repl
     }
     (void)enhanced_parse(field_text(fields[FIELD_ENHANCED]), &reply->enhanced);
     reply->text = field_text(fields[FIELD_TEXT]);
+    return take_stage(fields[FIELD_STAGE], reply);
 }
 
 static void take_names(const struct json_node *const *fields, struct event *event)
@@ -151,11 +166,11 @@ static void decode_object(struct decoding *decoding, const struct json_node *con
     wrong = wrong != NULL ? wrong : take_category(fields[FIELD_CATEGORY], &event.category);
     wrong = wrong != NULL ? wrong : take_time(fields[FIELD_TS_MS], event.kind, &event.ts_ms);
     wrong = wrong != NULL ? wrong : check_recipient(fields[FIELD_RECIPIENT]);
+    wrong = wrong != NULL ? wrong : take_reply(fields, &event.reply);
     if (wrong != NULL) {
         decoding_fault(decoding, wrong);
         return;
     }
-    take_reply(fields, &event.reply);
     take_names(fields, &event);
     decoding_event_each(decoding, &event, fields[FIELD_RECIPIENT]);
 }

@@ -14,6 +14,7 @@
 #include "classify/format.h"
 #include "classify/log_line.h"
 #include "classify/reply.h"
+#include "classify/stage.h"
 
 static const struct word_kind KINDS[] = {
     {"sent", KIND_DELIVERED},
@@ -120,8 +121,10 @@ static void decode_attempt(struct decoding *decoding, struct event event, struct
     if (!span_equal(relay, SPAN("none"))) {
         event.mx = text_host(relay);
     }
+    const enum stage stage = stage_in_text(words);
     const bool is_servers = take_server_words(&words);
     decoding_reply(decoding, words, value_of(head, SPAN(" dsn=")), &event.reply);
+    event.reply.stage = stage;
     judge(&event, words, is_servers, relay);
     decoding_event_checked(decoding, &event);
 }

@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#include "classify/stage.h"
+
 struct prefix {
     uint16_t code;
     struct enhanced enhanced;
@@ -228,6 +230,7 @@ struct reply reply_parse(struct span text, char *memory)
     text = span_skip(text, first.size);
     if (text.size > 0) {
         reply.text = needs_joining(&first, text) ? join_lines(&first, text, memory) : text;
+        reply.stage = stage_in_text(reply.text);
     }
     return reply;
 }

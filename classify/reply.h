@@ -16,7 +16,7 @@ enum { ENHANCED_TEXT_SIZE = 12 }; /* 5.999.999 and NUL fit */
  * with `smtp;` in front and in several lines. The prefix of every further line is taken out, also
  * when the lines were joined by somebody before us; lines are joined with one space. A text that
  * needs no change is borrowed from `text`; else it is written to `memory`, which holds as many
- * bytes as `text`. */
+ * bytes as `text`. The stage is what the text tells (stage.h). */
 struct reply reply_parse(struct span text, char *memory);
 
 /* Exactly `5.1.1`: class 2, 4 or 5, then twice one to three digits. */

@@ -7,7 +7,7 @@
  *
  * Limits:  TEXT_RULES_MAX rules; of a text what text_seen() makes of it.
  * Thread:  a set of rules is immutable and shared. A scanner is confined to one thread.
- * Memory:  1 MB a scanner, as far as it is used. text_rules_find() allocates nothing.
+ * Memory:  1.3 MB a scanner, as far as it is used. text_rules_find() allocates nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -37,7 +37,8 @@ struct text_when {
         uint32_t mask;
         uint32_t value;
     } enhanced[TEXT_CONDITIONS_MAX];
-    uint32_t kinds; /* 1 << kind */
+    uint32_t kinds;  /* 1 << kind */
+    uint32_t stages; /* 1 << stage */
     uint8_t reply_count;
     uint8_t enhanced_count;
 };
@@ -62,6 +63,8 @@ enum text_verdict {
     TEXT_OTHER_REPLY,
     TEXT_OTHER_ENHANCED,
     TEXT_OTHER_KIND,
+    TEXT_OTHER_STAGE,
+    TEXT_NO_STAGE,
 };
 
 struct text_candidate {

@@ -203,6 +203,22 @@ static bool take_kind_condition(struct loading *loading,
     return true;
 }
 
+static bool take_stage_condition(struct loading *loading,
+                                 const struct yaml_node *node,
+                                 struct text_when *when)
+{
+    const char *names[STAGE_COUNT - 1];
+    size_t chosen = 0;
+    for (unsigned i = STAGE_NONE + 1; i < STAGE_COUNT; i++) {
+        names[i - 1] = stage_name((enum stage)i);
+    }
+    if (!yaml_to_choice(loading->yaml, node, names, STAGE_COUNT - 1, &chosen)) {
+        return false;
+    }
+    when->stages |= UINT32_C(1) << (chosen + 1);
+    return true;
+}
+
 static const struct {
     const char *key;
     bool (*take)(struct loading *loading, const struct yaml_node *node, struct text_when *when);
@@ -210,6 +226,7 @@ static const struct {
     {"reply", take_reply_condition},
     {"enhanced", take_enhanced_condition},
     {"kind", take_kind_condition},
+    {"stage", take_stage_condition},
 };
 
 enum { CONDITION_COUNT = sizeof(CONDITIONS) / sizeof(CONDITIONS[0]) };

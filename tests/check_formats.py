@@ -20,7 +20,7 @@ FILES = {
     "mailgun": "mailgun*", "halon": "halon*", "arf": "arf/*", "dsn": "dsn/*", "native": "expected.ndjson",
 }
 OF_ALL = {"record", "kind", "origin", "recipient", "ts_ms"}
-ORDER = ["code", "enhanced", "text", "message_id", "event_id", "tenant", "campaign", "sender", "mx", "provider", "attempt",
+ORDER = ["code", "enhanced", "text", "stage", "message_id", "event_id", "tenant", "campaign", "sender", "mx", "provider", "attempt",
          "native_class"]
 
 

@@ -323,6 +323,22 @@ static void codes_in_the_text_of_a_line_fill_what_it_lacks(void **state)
     assert_int_equal(line.event.kind, KIND_DEFERRED);
 }
 
+static void a_line_may_name_the_stage_and_its_text_does_where_it_does_not(void **state)
+{
+    (void)state;
+    struct reply_line line;
+    assert_null(parse("{\"reply_code\":550,\"text\":\"no\",\"stage\":\"mail_from\"}", &line));
+    assert_int_equal(line.event.reply.stage, STAGE_MAIL_FROM);
+    assert_null(parse("{\"text\":\"550 no (in reply to DATA command)\",\"stage\":null}", &line));
+    assert_int_equal(line.event.reply.stage, STAGE_DATA);
+    assert_null(
+        parse("{\"text\":\"550 no (in reply to DATA command)\",\"stage\":\"ehlo\"}", &line));
+    assert_int_equal(line.event.reply.stage, STAGE_EHLO);
+    assert_null(parse("{\"text\":\"550 no\"}", &line));
+    assert_int_equal(line.event.reply.stage, STAGE_NONE);
+    assert_string_equal(parse("{\"stage\":\"RCPT TO\"}", &line), "an unknown stage");
+}
+
 static void a_wrong_line_is_refused(void **state)
 {
     (void)state;
@@ -356,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_line_becomes_an_event),
         cmocka_unit_test(the_kind_of_a_line_follows_its_codes_unless_said),
         cmocka_unit_test(codes_in_the_text_of_a_line_fill_what_it_lacks),
+        cmocka_unit_test(a_line_may_name_the_stage_and_its_text_does_where_it_does_not),
         cmocka_unit_test(a_wrong_line_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

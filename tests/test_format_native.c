@@ -17,7 +17,8 @@ static void every_field_is_read(void **state)
     const char *const whole =
         "{\"record\":1,\"kind\":\"bounced\",\"origin\":\"local\",\"recipient\":\"Ana@x\","
         "\"ts_ms\":1795255200118,\"code\":550,\"enhanced\":\"5.1.1\",\"text\":\"User unknown\","
-        "\"message_id\":\"m\",\"event_id\":\"e\",\"tenant\":\"t\",\"campaign\":\"c\","
+        "\"stage\":\"rcpt_to\",\"message_id\":\"m\",\"event_id\":\"e\",\"tenant\":\"t\","
+        "\"campaign\":\"c\","
         "\"sender\":\"s\",\"mx\":\"mx.\",\"provider\":\"p\",\"attempt\":3,"
         "\"native_class\":\"n\",\"category\":\"mailbox_full\"}";
     assert_decoded(whole, whole);
@@ -104,6 +105,10 @@ static void what_an_event_cannot_be_without_is_a_fault(void **state)
                    "fault 1: an unknown category");
     assert_decoded("{\"kind\":\"bounced\",\"recipient\":\"a@x\",\"ts_ms\":1,\"category\":1}",
                    "fault 1: an unknown category");
+    assert_decoded("{\"kind\":\"bounced\",\"recipient\":\"a@x\",\"ts_ms\":1,\"stage\":\"rcpt\"}",
+                   "fault 1: an unknown stage");
+    assert_decoded("{\"kind\":\"bounced\",\"recipient\":\"a@x\",\"ts_ms\":1,\"stage\":4}",
+                   "fault 1: an unknown stage");
 }
 
 static void times_up_to_zero_are_left_to_the_intake(void **state)

@@ -477,6 +477,149 @@ static void hidden_recipient_is_found_where_the_sender_put_it(void **state)
 /* --- all ----------------------------------------------------------------------------------------
  */
 
+/* --- stages -------------------------------------------------------------------------------------
+ */
+
+/* NULL: it names none. */
+static void assert_stage(const char *format, const char *record, const char *stage)
+{
+    char wanted[64];
+    (void)snprintf(wanted, sizeof(wanted), "\"stage\":%s%s%s", stage == NULL ? "" : "\"",
+                   stage == NULL ? "" : stage, stage == NULL ? "" : "\"");
+    decode_text(format, record);
+    assert_int_equal(decoded.fault_count, 0);
+    assert_true(decoded.count > 0);
+    const struct span line = decoded.lines[decoded.count - 1];
+    if ((span_find(line, span_of(wanted)) < line.size) != (stage != NULL)) {
+        print_error("%s\nexpected %s\nis       %.*s\n", record, wanted, SPAN_ARGS(line));
+        fail();
+    }
+}
+
+#define KUMOMTA(command)                                                                           \
+    "{\"type\":\"Bounce\",\"recipient\":\"a@x.example\",\"timestamp\":1795255212,"                 \
+    "\"response\":{\"code\":550,\"content\":\"no\",\"command\":" command "}}"
+
+static void kumomta_names_the_command_as_it_was_sent(void **state)
+{
+    (void)state;
+    assert_stage("kumomta", KUMOMTA("\"RCPT TO:<a@x.example>\\r\\n\""), "rcpt_to");
+    assert_stage("kumomta", KUMOMTA("\"MAIL FROM:<b@x.example> BODY=8BITMIME\""), "mail_from");
+    assert_stage("kumomta", KUMOMTA("\"DATA\\r\\n\""), "data");
+    assert_stage("kumomta", KUMOMTA("\".\\r\\n\""), "end_of_data");
+    assert_stage("kumomta", KUMOMTA("\"EHLO mx.shop.example\""), "ehlo");
+    assert_stage("kumomta", KUMOMTA("\"MAIL FROM:<b@x>\\r\\nRCPT TO:<a@x>\\r\\nDATA\\r\\n\""),
+                 NULL);
+    assert_stage("kumomta", KUMOMTA("\"\""), NULL);
+    assert_stage("kumomta", KUMOMTA("null"), NULL);
+}
+
+#define POSTFIX_AT(text) "Nov 21 10:00:00 mx postfix/smtp[1]: " POSTFIX("bounced (" text ")")
+
+static void postfix_names_the_command_behind_the_reply(void **state)
+{
+    (void)state;
+    assert_stage("postfix",
+                 POSTFIX_AT("host mx[192.0.2.1] said: 550 no (in reply to MAIL FROM command)"),
+                 "mail_from");
+    assert_stage("postfix",
+                 POSTFIX_AT("host mx[192.0.2.1] said: 550 no (in reply to end of DATA command)"),
+                 "end_of_data");
+    assert_stage("postfix", POSTFIX_AT("host mx[192.0.2.1] refused to talk to me: 554 no"),
+                 "connect");
+    assert_stage("postfix",
+                 POSTFIX_AT("lost connection with mx[192.0.2.1] while performing the EHLO "
+                            "handshake"),
+                 "ehlo");
+    assert_stage("postfix",
+                 POSTFIX_AT("host mx[192.0.2.1] said: 550 host in[192.0.2.2] said: 550 no (in "
+                            "reply to MAIL FROM command) (in reply to RCPT TO command)"),
+                 "rcpt_to");
+    assert_stage("postfix", POSTFIX_AT("connect to mx[192.0.2.1]:25: Connection refused"), NULL);
+}
+
+#define EXIM_AT(words, text)                                                                       \
+    EXIM(                                                                                          \
+        "** a@x.example R=r T=t H=mx [192.0.2.1]: SMTP error from remote mail server after " words \
+        ": " text)
+
+static void exim_names_the_command_before_the_reply(void **state)
+{
+    (void)state;
+    assert_stage("exim", EXIM_AT("pipelined MAIL FROM:<b@x.example> SIZE=99", "550 no"),
+                 "mail_from");
+    assert_stage("exim", EXIM_AT("initial connection", "554 no"), "connect");
+    assert_stage("exim", EXIM_AT("EHLO mx.shop.example", "550 no"), "ehlo");
+    assert_stage("exim", EXIM_AT("end of data", "550 no"), "end_of_data");
+    assert_stage("exim", EXIM_AT("DATA", "550 after RCPT TO: no"), "data");
+    assert_stage("exim", EXIM("** a@x.example R=r T=t: message is too big"), NULL);
+}
+
+static void momentum_numbers_the_stages(void **state)
+{
+    static const char *const STAGES[][2] = {
+        {"2", "mail_from"}, {"4", "rcpt_to"},  {"6", "data"},      {"9", "end_of_data"},
+        {"10", "ehlo"},     {"12", "connect"}, {"15", "starttls"}, {"17", "starttls"},
+        {"5", NULL},        {"0", NULL},       {"21", NULL},       {"22", NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(STAGES) / sizeof(STAGES[0]); i++) {
+        char line[256];
+        (void)snprintf(line, sizeof(line),
+                       "1795255212@m@b@c@B@a@x.example@n@shop.example@g@i@%s@10@9@192.0.2.1@550 no",
+                       STAGES[i][0]);
+        assert_stage("momentum", line, STAGES[i][1]);
+    }
+}
+
+static void halon_names_the_state(void **state)
+{
+    (void)state;
+    assert_stage("halon",
+                 HALON("BOUNCE", ",\"attempt\":{\"result\":{\"state\":\"MAIL\",\"code\":550}}"),
+                 "mail_from");
+    assert_stage("halon",
+                 HALON("BOUNCE", ",\"attempt\":{\"result\":{\"state\":\"EOD\",\"code\":550}}"),
+                 "end_of_data");
+    assert_stage("halon",
+                 HALON("BOUNCE", ",\"attempt\":{\"result\":{\"state\":\"SOON\",\"code\":550}}"),
+                 NULL);
+    assert_stage("halon",
+                 "{\"status\":\"failed\",\"ts_attempt\":1795255212.0,\"result_code\":550,"
+                 "\"result_state\":\"BANNER\",\"recipient_localpart\":\"a\","
+                 "\"recipient_domain\":\"x.example\"}",
+                 "connect");
+}
+
+#define DSN(fields)                                                                                \
+    REPORT "Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n"                    \
+           "Final-Recipient: rfc822; a@x.example\nAction: failed\nStatus: 5.1.1\n" fields          \
+           "\n\n--b--\n"
+
+static void reply_in_any_format_may_tell_its_stage(void **state)
+{
+    (void)state;
+    assert_stage("dsn",
+                 DSN("Diagnostic-Code: X-Postfix; lost connection with mx[192.0.2.1]\n while "
+                     "sending\n RCPT TO"),
+                 "rcpt_to");
+    assert_stage("dsn",
+                 DSN("X-Exim-Diagnostic: X-str; SMTP error from remote mail server after MAIL "
+                     "FROM:<b@x>: 550 no\nDiagnostic-Code: smtp; 550 no"),
+                 "mail_from");
+    assert_stage("dsn", DSN("Diagnostic-Code: smtp; 550 no"), NULL);
+    assert_stage("powermta",
+                 PMTA "b,1795255212,a@x.example,5.1.1 (x),smtp;550 no (in reply to RCPT TO "
+                      "command),bad-mailbox",
+                 "rcpt_to");
+    assert_stage("sendgrid",
+                 SENDGRID("bounce", ",\"reason\":\"550 no (in reply to end of DATA command)\""),
+                 "end_of_data");
+    assert_stage("native",
+                 "{\"kind\":\"bounced\",\"recipient\":\"a@x.example\",\"ts_ms\":1795255212000,"
+                 "\"text\":\"no (in reply to DATA command)\"}",
+                 "data");
+}
+
 static void payload_in_gzip_is_named_as_such(void **state)
 {
     (void)state;
@@ -530,6 +673,12 @@ int main(void)
         cmocka_unit_test(mail_that_reports_nothing_is_ignored_and_what_is_no_mail_a_fault),
         cmocka_unit_test(mail_whose_addresses_lie_too_deep_is_a_fault),
         cmocka_unit_test(hidden_recipient_is_found_where_the_sender_put_it),
+        cmocka_unit_test(kumomta_names_the_command_as_it_was_sent),
+        cmocka_unit_test(postfix_names_the_command_behind_the_reply),
+        cmocka_unit_test(exim_names_the_command_before_the_reply),
+        cmocka_unit_test(momentum_numbers_the_stages),
+        cmocka_unit_test(halon_names_the_state),
+        cmocka_unit_test(reply_in_any_format_may_tell_its_stage),
         cmocka_unit_test(payload_in_gzip_is_named_as_such),
         cmocka_unit_test(shipper_of_logs_may_carry_json),
         cmocka_unit_test(what_auto_does_not_know_is_a_fault),

@@ -32,7 +32,7 @@ static struct event failure(enum kind kind,
 {
     struct event event = event_init();
     event.kind = kind;
-    event.reply = (struct reply){code, enhanced, span_of(text)};
+    event.reply = (struct reply){.code = code, .enhanced = enhanced, .text = span_of(text)};
     return event;
 }
 

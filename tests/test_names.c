@@ -255,6 +255,7 @@ static const struct decode_names SCRIPT = {.fields = {[DECODE_KIND] = "outcome",
                                                       [DECODE_CODE] = "smtp.reply",
                                                       [DECODE_ENHANCED] = "smtp.dsn",
                                                       [DECODE_TEXT] = "smtp.lines",
+                                                      [DECODE_STAGE] = "smtp.at",
                                                       [DECODE_ERROR] = "failure",
                                                       [DECODE_MESSAGE_ID] = "mid",
                                                       [DECODE_EVENT_ID] = "eid",
@@ -273,14 +274,16 @@ static void every_field_of_an_event_is_found_where_it_is_mapped_to(void **state)
     decode_text(
         "halon",
         "{\"outcome\":\"bounced\",\"at\":1795255212.5,\"rcpt\":{\"address\":\"a@x.example\"},"
-        "\"smtp\":{\"reply\":\"550\",\"dsn\":[5,1,1],\"lines\":[\"no\",\"such user\"]},"
-        "\"mid\":\"m1\",\"eid\":\"e1\",\"customer\":7,\"wave\":\"w1\",\"return-path\":\"b@s."
+        "\"smtp\":{\"reply\":\"550\",\"dsn\":[5,1,1],\"lines\":[\"no\",\"such user\"],"
+        "\"at\":\"rcpt_to\"},\"mid\":\"m1\",\"eid\":\"e1\",\"customer\":7,\"wave\":\"w1\",\"return-"
+        "path\":\"b@s."
         "example\","
         "\"host\":\"mx1\",\"isp\":\"big\",\"try\":2,\"class\":\"dead\"}");
     assert_line(
         0, "{\"record\":1,\"kind\":\"bounced\",\"origin\":\"remote\",\"recipient\":\"a@x.example\","
            "\"ts_ms\":1795255212500,\"code\":550,\"enhanced\":\"5.1.1\",\"text\":\"no such user\","
-           "\"message_id\":\"m1\",\"event_id\":\"e1\",\"tenant\":\"7\",\"campaign\":\"w1\","
+           "\"stage\":\"rcpt_to\",\"message_id\":\"m1\",\"event_id\":\"e1\",\"tenant\":\"7\","
+           "\"campaign\":\"w1\","
            "\"sender\":\"b@s.example\",\"mx\":\"mx1\",\"provider\":\"big\",\"attempt\":2,"
            "\"native_class\":\"dead\"}");
 }

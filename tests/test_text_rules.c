@@ -235,6 +235,13 @@ static void a_rule_holds_where_its_conditions_do(void **state)
     check_when("{enhanced: x.0}", "4.0.0 x", "5.0.1 x", "550 x|4.1.0 x");
     check_when("{enhanced: none}", "550 x", "x", "550 5.0.0 x");
     check_when("{kind: deferred}", "450 x", "450 4.1.1 x", "550 x");
+    check_when("{stage: mail_from}", "550 x (in reply to MAIL FROM command)",
+               "x (in reply to MAIL FROM command)", "550 x|550 x (in reply to RCPT TO command)");
+    check_when("{stage: [data, end_of_data]}", "x (in reply to end of DATA command)",
+               "x (in reply to DATA command)", "x|x (in reply to MAIL FROM command)");
+    check_when("{stage: connect}", "host x[192.0.2.1] refused to talk to me: 554 no",
+               "lost connection with x[192.0.2.1] while receiving the initial server greeting",
+               "x");
 }
 
 /* An example is tried as the first of them, whatever its code. */
@@ -669,6 +676,18 @@ static void an_unknown_word_is_refused(void **state)
                    "rules[1].when.kind: an empty list holds nowhere; leave it out");
     assert_refused("- {id: a, pattern: x, when: {kind: bounce}, category: moved, examples: [x]}",
                    "did you mean bounced");
+    assert_refused("- {id: a, pattern: x, when: {stage: rcpt}, category: moved, examples: [x]}",
+                   "rules[1].when.stage: \"rcpt\" is none of connect, ehlo, starttls, auth, "
+                   "mail_from, rcpt_to, data, end_of_data");
+    assert_refused("- {id: a, pattern: x, when: {stage: [data, none]}, category: moved, "
+                   "examples: [x]}",
+                   "rules[1].when.stage[2]: \"none\" is none of connect");
+    assert_refused("- {id: a, pattern: x, when: {stage: data}, category: moved, examples: [x]}",
+                   "a does not win this example: nothing tells its stage, and `when.stage` wants "
+                   "one");
+    assert_refused("- {id: a, pattern: x, when: {stage: data}, category: moved, examples: ['x (in "
+                   "reply to RCPT TO command)']}",
+                   "a does not win this example: its stage is none of `when.stage`");
     assert_refused(RULE("a", "x", "x") RULE("a", "y", "y"),
                    "t.yaml:3: rules[2].id: a is the id of another rule (t.yaml:2); choose another");
 }
