@@ -32,7 +32,7 @@ def formats_of(program):
 def fields_of(program, name):
     fields = set()
     for path in sorted(SAMPLES.glob(FILES[name])):
-        answer = subprocess.run([program, "decode", "-f", name, path], capture_output=True, text=True, check=False)
+        answer = subprocess.run([program, "decode", "--stage", "-f", name, path], capture_output=True, text=True, check=False)
         for line in answer.stdout.splitlines():
             fields |= set(json.loads(line))
     return [field for field in ORDER if field in fields], fields - OF_ALL - set(ORDER)

@@ -25,6 +25,7 @@ struct decode_run {
     uint64_t first_line;
     char *line;
     struct decode_table *table; /* NULL: JSON */
+    bool tells_stage;
     uint64_t faults;
 };
 
@@ -32,7 +33,9 @@ static void print_json(struct decode_run *run, uint64_t record, const struct eve
 {
     struct writer w = writer_init(run->line, EVENT_LINE_SIZE);
     struct json_writer json = json_writer_init(&w);
-    event_write(&json, (uint32_t)record, event);
+    struct event told = *event;
+    told.reply.stage = run->tells_stage ? told.reply.stage : STAGE_NONE;
+    event_write(&json, (uint32_t)record, &told);
     put_u8(&w, '\n');
     CHECK(!w.overflowed);
     fwrite(w.data, 1, w.size, stdout);
@@ -138,6 +141,7 @@ struct decode_options {
     const char *format;
     const char *topic;
     const char *table;
+    const char *stage;
 };
 
 static size_t width_of_output(void)
@@ -152,7 +156,8 @@ static int run_with(const struct config *config,
                     char **paths,
                     int count)
 {
-    struct decode_run run = {.prefer_final = !config->identity_prefer_original};
+    struct decode_run run = {.prefer_final = !config->identity_prefer_original,
+                             .tells_stage = own->stage != NULL};
     if (!find_source(config, own->topic, own->format, &run.source)) {
         return EXIT_USAGE;
     }
@@ -173,7 +178,8 @@ static int run(const struct command *command, int argc, char **argv)
     struct decode_options own = {0};
     const struct option_spec specs[] = {{'f', "format", true, &own.format},
                                         {0, "topic", true, &own.topic},
-                                        {0, "table", false, &own.table}};
+                                        {0, "table", false, &own.table},
+                                        {0, "stage", false, &own.stage}};
     struct options options;
     struct config *config;
     int first;
@@ -201,7 +207,8 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command COMMAND_DECODE = {
     .name = "decode",
     .summary = "print what is understood of the records of files",
-    .usage = "decode [-f FORMAT | --topic TOPIC] [--table] [-c FILE] [--set KEY=VALUE]... FILE...",
+    .usage = "decode [-f FORMAT | --topic TOPIC] [--table | --stage] [-c FILE] [--set "
+             "KEY=VALUE]... FILE...",
     .help =
         "Prints one JSON object per event and line: the record that it stands in (line, or "
         "element\n"
@@ -214,6 +221,7 @@ const struct command COMMAND_DECODE = {
         "      --topic TOPIC     instead: as the configuration says of this input topic, with all "
         "that\n"
         "                        it says of tenant and campaign\n"
+        "      --stage           JSON that also has the command which the server answered\n"
         "  -c, --config FILE     configuration, for input and identity\n"
         "      --set KEY=VALUE   overrides a key: input.mail.tenant_from=X-Customer\n\n"
         "Exit code: 0, or 1 if something was not understood.\n\n"
