@@ -19,7 +19,7 @@ BEFORE = 6000
 
 def bench(program, *options):
     command = [program, "classify", "--replies", str(REPLIES), "--before", str(BEFORE), *options]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=250).stdout
 
 
 def check_spread(spread):
@@ -36,7 +36,7 @@ def check_set(figures, set_):
     for name in timed:
         check_spread(set_[name])
     assert set_.get("allocations", 0) == 0  # a sanitizer's build does not count them
-    assert set_["same_unhidden_templates"] == 1 and set_["same_unhidden"] > 0.999, set_
+    assert set_["same_unhidden_templates"] > 0.999 and set_["same_unhidden"] > 0.999, set_
     assert 0 < set_["scanned"] < 0.8 * set_["scanned_first"], "what was met before is not remembered"
     assert set_["found_per_reply"] > 0 and set_["database_bytes"] > 0 and set_["compile_ms"] > 0
     assert set_["pattern_bytes"] > 10 and (set_["made"] == 0 or set_["made_bytes"] > set_["pattern_bytes"] / 2)
@@ -66,7 +66,7 @@ def check_hidden(program):
     """Also for people. What hiding changes is told on standard error: addresses with words of rules in them, and gaps of
     patterns, which are counted in bytes."""
     command = [program, "classify", "--replies", "12000", "--before", "0", "--rounds", "1", "--patterns", "1"]
-    run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
+    run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=250)
     print(run.stdout, run.stderr)
     told = [line for line in run.stderr.splitlines() if "with ids hidden" in line]
     assert len(told) <= 12, told
