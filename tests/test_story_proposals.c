@@ -17,7 +17,7 @@
 #include "classify/tally.h"
 #include "tests/check.h"
 
-enum { REPLIES_MAX = 8192, DEPTH_MAX = 8, FORGOTTEN_IN_10 = 3, ROUNDS = 5, FILES_MAX = 200 };
+enum { REPLIES_MAX = 8192, DEPTH_MAX = 8, FORGOTTEN_IN_10 = 3, ROUNDS = 2, FILES_MAX = 200 };
 
 /* Of the proposals, which may be of thirty categories; over many rounds four or five in ten. */
 static const double RIGHT_MIN = 0.3;
