@@ -115,6 +115,10 @@ const struct json_node *json_read(struct json_reader *reader,
                                   struct span text,
                                   struct json_fault *fault);
 
+/* Of the element of an array that the text begins with, whatever it is: only strings and brackets are looked at. 0: it is
+ * not closed, or there is none. */
+size_t json_element_size(struct span text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,17 +20,7 @@
 #include "classify/format.h"
 #include "classify/reply.h"
 
-const struct format FORMAT_AUTO = {.name = "auto"};
-
-/* `auto` asks them in this order. */
-static const struct format *const FORMATS[] = {
-    &FORMAT_KUMOMTA,  &FORMAT_POWERMTA, &FORMAT_POSTFIX,  &FORMAT_EXIM,    &FORMAT_SPARKPOST,
-    &FORMAT_MOMENTUM, &FORMAT_SES,      &FORMAT_SENDGRID, &FORMAT_MAILGUN, &FORMAT_HALON,
-    &FORMAT_ARF,      &FORMAT_DSN,      &FORMAT_NATIVE,   &FORMAT_AUTO,
-};
-
 enum {
-    FORMAT_COUNT = sizeof(FORMATS) / sizeof(FORMATS[0]),
     JOINED_SIZE_MAX = 8 * 1024,   /* of all that is joined for one object */
     HEADINGS_SIZE_MAX = 4 * 1024, /* of configured ones that need not be read for each record */
 };
@@ -84,64 +74,6 @@ struct decoding {
     const struct decode_names *names; /* NULL: none */
     struct span named[NAMED_COUNT]; /* what stands under them in the object, line or mail in hand */
 };
-
-/* --- formats ------------------------------------------------------------------------------------
- */
-
-const struct format *format_find(struct span name)
-{
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        if (span_equal(span_of(FORMATS[i]->name), name)) {
-            return FORMATS[i];
-        }
-    }
-    return NULL;
-}
-
-const char *format_name(const struct format *format)
-{
-    return format->name;
-}
-
-bool format_wants_whole(const struct format *format, struct span beginning)
-{
-    const struct span text = span_trim(beginning);
-    return (text.size > 0 && text.data[0] == '[') || format->mail != NULL ||
-           (format == &FORMAT_AUTO &&
-            (FORMAT_ARF.is_like_text(text) || FORMAT_DSN.is_like_text(text)));
-}
-
-static const struct format *format_of_object(const struct format *asked,
-                                             const struct json_node *object)
-{
-    if (asked != &FORMAT_AUTO) {
-        return asked;
-    }
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        if (FORMATS[i]->is_like_object != NULL && FORMATS[i]->is_like_object(object)) {
-            return FORMATS[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct format *format_of_text(const struct format *asked, struct span text)
-{
-    if (asked != &FORMAT_AUTO) {
-        return asked->line != NULL || asked->mail != NULL ? asked : NULL;
-    }
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        if (FORMATS[i]->is_like_text != NULL && FORMATS[i]->is_like_text(text)) {
-            return FORMATS[i];
-        }
-    }
-    return NULL;
-}
-
-const struct format *format_at(size_t i)
-{
-    return i < FORMAT_COUNT ? FORMATS[i] : NULL;
-}
 
 /* --- to the sink --------------------------------------------------------------------------------
  */
@@ -338,73 +270,6 @@ struct span decoding_text(struct decoding *decoding, const struct json_node *nod
 
 /* --- what the user named ------------------------------------------------------------------------
  */
-
-const char *decode_name_check(const struct format *format, struct span name)
-{
-    const bool is_mail = format->mail != NULL;
-    if (format->find_named == NULL && format->headings == NULL && !is_mail &&
-        format != &FORMAT_AUTO) {
-        return "its lines have no headers and no fields of yours: say it by `sender`, or for the "
-               "whole "
-               "topic by `tenant` and `campaign`";
-    }
-    if (name.size == 0 || span_trim(name).size != name.size) {
-        return "a name without blanks around it, please";
-    }
-    if (name.data[name.size - 1] == ':') {
-        return "the name alone, without the colon behind it";
-    }
-    for (size_t i = 0; i < name.size; i++) {
-        const unsigned char c = (unsigned char)name.data[i];
-        if (c < ' ' || c == 0x7f) {
-            return "control characters stand in no name";
-        }
-        if (is_mail && (c == ' ' || c == ':' || c > '~')) { /* RFC 5322 2.2 */
-            return "no header of a mail is called so: neither blanks nor colons nor letters beyond "
-                   "ASCII";
-        }
-    }
-    return NULL;
-}
-
-const char *const DECODE_FIELD_NAMES[DECODE_FIELD_COUNT] = {
-    [DECODE_KIND] = "kind",
-    [DECODE_TS_MS] = "ts_ms",
-    [DECODE_RECIPIENT] = "recipient",
-    [DECODE_CODE] = "code",
-    [DECODE_ENHANCED] = "enhanced",
-    [DECODE_TEXT] = "text",
-    [DECODE_STAGE] = "stage",
-    [DECODE_ERROR] = "error",
-    [DECODE_MESSAGE_ID] = "message_id",
-    [DECODE_EVENT_ID] = "event_id",
-    [DECODE_TENANT] = "tenant",
-    [DECODE_CAMPAIGN] = "campaign",
-    [DECODE_SENDER] = "sender",
-    [DECODE_MX] = "mx",
-    [DECODE_PROVIDER] = "provider",
-    [DECODE_ATTEMPT] = "attempt",
-    [DECODE_NATIVE_CLASS] = "native_class",
-};
-
-const char *decode_field_check(const struct format *format, struct span path)
-{
-    if (format->map == NULL) {
-        return "its fields have fixed names; only those of halon, whose records are written by "
-               "scripts "
-               "of yours, can be mapped";
-    }
-    if (path.size == 0 || path.data[0] == '.' || path.data[path.size - 1] == '.' ||
-        span_find(path, SPAN("..")) < path.size) {
-        return "a key of the record, please, or keys with one dot between them";
-    }
-    for (size_t i = 0; i < path.size; i++) {
-        if ((unsigned char)path.data[i] < ' ' || path.data[i] == 0x7f) {
-            return "control characters stand in no key";
-        }
-    }
-    return NULL;
-}
 
 const char *decoding_name(const struct decoding *decoding, enum named named)
 {
@@ -824,57 +689,6 @@ static void decode_objects(struct decoding *decoding, struct span record)
 /* --- arrays -------------------------------------------------------------------------------------
  */
 
-/* Of a string with its quotes, 0 if it is not closed: a quote behind an odd number of backslashes
- * belongs to it. */
-static size_t string_size(struct span text)
-{
-    size_t from = 1;
-    while (from < text.size) {
-        const char *quote = memchr(text.data + from, '"', text.size - from);
-        if (quote == NULL) {
-            return 0;
-        }
-        const size_t at = (size_t)(quote - text.data);
-        size_t backslashes = 0;
-        while (text.data[at - 1 - backslashes] == '\\') {
-            backslashes++;
-        }
-        if (backslashes % 2 == 0) {
-            return at + 1;
-        }
-        from = at + 1;
-    }
-    return 0;
-}
-
-static bool ends_element(char c)
-{
-    return c == ',' || c == ']' || c == '}' || is_blank(c);
-}
-
-/* Of the element at the start, whatever it is; 0 if it is not closed or there is none. */
-static size_t element_size(struct span text)
-{
-    size_t depth = 0;
-    size_t i = 0;
-    while (i < text.size && (depth > 0 || !ends_element(text.data[i]))) {
-        const char c = text.data[i];
-        size_t size = 1;
-        if (c == '"') {
-            size = string_size((struct span){text.data + i, text.size - i});
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-        if (size == 0) {
-            return 0;
-        }
-        i += size;
-    }
-    return depth == 0 ? i : 0;
-}
-
 /* From here on nothing of the array can be read. */
 static void array_broken(struct decoding *decoding, struct span rest)
 {
@@ -910,7 +724,7 @@ static void decode_array(struct decoding *decoding, struct span record)
         return;
     }
     do {
-        const size_t size = element_size(rest);
+        const size_t size = json_element_size(rest);
         struct json_fault fault;
         const struct json_node *root =
             size == 0 ? NULL : read_part(decoding, (struct span){rest.data, size}, &fault);

@@ -57,7 +57,7 @@ bool know_nothing(const struct json_node *const *picks);
 void refuse_object(struct decoding *decoding, const struct json_node *const *picks);
 
 extern const struct format FORMAT_ARF;
-extern const struct format FORMAT_AUTO; /* decode.c finds out */
+extern const struct format FORMAT_AUTO; /* none of its own: format_of_object(), format_of_text() */
 extern const struct format FORMAT_DSN;
 extern const struct format FORMAT_EXIM;
 extern const struct format FORMAT_HALON;
@@ -70,6 +70,11 @@ extern const struct format FORMAT_POWERMTA;
 extern const struct format FORMAT_SENDGRID;
 extern const struct format FORMAT_SES;
 extern const struct format FORMAT_SPARKPOST;
+
+/* What the user asked for; if that is `auto`, the format that the record is like. NULL: it is of none that may be. */
+const struct format *format_of_object(const struct format *asked, const struct json_node *object);
+/* The same of a record, or the text in an envelope, that is no JSON. */
+const struct format *format_of_text(const struct format *asked, struct span text);
 
 /* What is wrong with the object in hand: a sentence's middle. The rest of the record goes on. */
 void decoding_fault(struct decoding *decoding, const char *reason);

@@ -2,34 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "classify/classify.h"
 #include "classify/event_json.h"
 
-static struct ruleset *rules;
-static struct classifier *classifier;
-
-static int setup(void **state)
-{
-    (void)state;
-    return ruleset_create(NULL, 0, &rules) == OK && classifier_create(rules, &classifier) == OK
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    classifier_destroy(&classifier);
-    ruleset_destroy(&rules);
-    return 0;
-}
+#include "tests/classifying.h"
 
 static void assert_meaning(const struct event *event,
                            const char *category,
@@ -375,5 +351,5 @@ int main(void)
         cmocka_unit_test(a_line_may_name_the_stage_and_its_text_does_where_it_does_not),
         cmocka_unit_test(a_wrong_line_is_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

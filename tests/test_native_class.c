@@ -2,17 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "classify/classify.h"
 #include "classify/event_json.h"
 #include "classify/explain.h"
 #include "classify/native_class.h"
+
+#include "tests/classifying.h"
 
 /* Every name that the peers have, and what it hints at. */
 static const struct {
@@ -115,25 +110,6 @@ static const struct {
 };
 
 enum { NAME_COUNT = sizeof(NAMES) / sizeof(NAMES[0]) };
-
-static struct ruleset *rules;
-static struct classifier *classifier;
-
-static int setup(void **state)
-{
-    (void)state;
-    return ruleset_create(NULL, 0, &rules) == OK && classifier_create(rules, &classifier) == OK
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    classifier_destroy(&classifier);
-    ruleset_destroy(&rules);
-    return 0;
-}
 
 static struct event make(enum kind kind, uint16_t code, const char *text, const char *native_class)
 {
@@ -275,5 +251,5 @@ int main(void)
         cmocka_unit_test(what_is_no_unknown_failure_is_not_asked_for_hints),
         cmocka_unit_test(explanation_says_what_became_of_the_hint),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,10 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "tests/check.h"
-
-#include "classify/classify.h"
 #include "classify/stage.h"
+
+#include "tests/classifying.h"
 
 struct told {
     const char *text;
@@ -97,25 +96,6 @@ static void a_text_tells_the_stage_of_its_own_session(void **state)
 
 /* --- what the rules make of it ------------------------------------------------------------------
  */
-
-static struct ruleset *rules;
-static struct classifier *classifier;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return ruleset_create(NULL, 0, &rules) == OK && classifier_create(rules, &classifier) == OK
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    classifier_destroy(&classifier);
-    ruleset_destroy(&rules);
-    return 0;
-}
 
 static enum category meaning_at(enum stage stage, const char *text)
 {
